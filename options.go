@@ -1,0 +1,55 @@
+package hawser
+
+import "time"
+
+// FTPOptions is the extra tab of ftp.
+type FTPOptions struct {
+	Mode     DataMode `json:"mode,omitzero"`
+	Ports    string   `json:"ports,omitzero"`    // active: local port range "50000-50100"
+	External string   `json:"external,omitzero"` // active: address told to the server behind NAT
+	TimeZone string   `json:"time_zone,omitzero"`
+	Encoding string   `json:"encoding,omitzero"` // of file names; "": UTF-8
+	Account  Secret   `json:"account,omitzero"`  // ACCT
+}
+
+// A DataMode says who opens ftp data connections.
+type DataMode string
+
+const (
+	Passive DataMode = "passive" // EPSV, then PASV; also the zero value's meaning
+	Active  DataMode = "active"  // EPRT, then PORT
+	Auto    DataMode = "auto"    // passive; active if that fails
+)
+
+type SSHOptions struct {
+	Algorithms string        `json:"algorithms,omitzero"`  // "modern", "" (default) or "legacy"
+	KeepAlive  time.Duration `json:"keepalive,omitzero"`   // 0: 30s; negative: never
+	HostKeys   []string      `json:"host_keys,omitempty"`  // "SHA256:..." fingerprints to accept, and no other
+	AutoAccept bool          `json:"auto_accept,omitzero"` // accept and pin the first host key seen
+}
+
+type SFTPOptions struct {
+	MinVersion int    `json:"min_version,omitzero"` // 0: 3
+	MaxVersion int    `json:"max_version,omitzero"` // 0: 6
+	Subsystem  string `json:"subsystem,omitzero"`   // "": sftp; a path runs that server instead
+}
+
+type SMTPOptions struct {
+	Hello string   `json:"hello,omitzero"` // EHLO name; "": this host's
+	Auth  []string `json:"auth,omitempty"` // mechanisms allowed; empty: strongest offered
+	// InsecureAuth allows mechanisms that show the password without TLS.
+	InsecureAuth bool `json:"insecure_auth,omitzero"`
+}
+
+// Limits bounds what one process asks of a server.
+type Limits struct {
+	Sessions int           `json:"sessions,omitzero"` // open at once; 0: 8
+	Idle     time.Duration `json:"idle,omitzero"`     // an idle session is closed after; 0: 1m
+	Lifetime time.Duration `json:"lifetime,omitzero"` // 0: no limit
+}
+
+// Log is the log tab: which protocol messages reach the job's output.
+type Log struct {
+	Outgoing bool `json:"outgoing,omitzero"`
+	Incoming bool `json:"incoming,omitzero"`
+}

@@ -1,0 +1,59 @@
+package hawser
+
+import (
+	"context"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A Transport opens the byte streams that drivers speak over: each control
+// connection and each ftp data connection. Package proxy and ssh.Jump are
+// Transports. A nil Transport in a driver means [Direct]. Implementations are
+// safe for concurrent use.
+type Transport interface {
+	// DialNet connects to addr, host:port of the target, for c. ctx bounds
+	// DialNet alone. addr is always the target's, and so is RemoteAddr of the
+	// result, even through a proxy. Errors match ErrProxy when the proxy, not
+	// the target, failed. The caller closes the result.
+	DialNet(ctx context.Context, c Connection, network, addr string) (net.Conn, error)
+}
+
+// Direct is the Transport of this machine's own network. It refuses a
+// Connection that has a Proxy or a Via, because going around them unasked
+// would show traffic to networks that must not see it; a Transport that has
+// dealt with them clears those fields before it calls Direct.
+type Direct struct{}
+
+var _ Transport = Direct{}
+
+// DialNet resolves the host of addr and connects to it, to its IPv6 and IPv4
+// addresses as RFC 8305 says.
+func (Direct) DialNet(ctx context.Context, c Connection, network, addr string) (net.Conn, error) {
+	if c.Proxy.Type != "" {
+		return nil, &FieldError{Field: "proxy.type", Problem: "this program was built without a transport for proxies"}
+	}
+	if c.Via != "" {
+		return nil, &FieldError{Field: "via", Problem: "this program was built without a transport for jump hosts"}
+	}
+	d := net.Dialer{ControlContext: resolveStep(ctx, c)}
+	return d.DialContext(ctx, network, addr)
+}
+
+// resolveStep returns a hook of net.Dialer that reports the end of name
+// resolution: it is called first when a socket for the first address is made.
+func resolveStep(ctx context.Context, c Connection) func(context.Context, string, string, syscall.RawConn) error {
+	trace := ContextTrace(ctx)
+	if trace == nil || trace.Step == nil {
+		return nil
+	}
+	var once sync.Once
+	start := time.Now()
+	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		once.Do(func() {
+			trace.Step(c.Name, Step{Phase: PhaseResolve, Took: time.Since(start), Detail: address})
+		})
+		return nil
+	}
+}

@@ -1,0 +1,182 @@
+package hawser
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Validate reports every problem of c at once, joined; each is a *[FieldError].
+// A value that is misspelt comes with a suggestion. An option set for a
+// protocol other than c.Protocol is a problem, because it would have no effect.
+// The options of a protocol outside this module are for its driver to judge.
+func (c Connection) Validate() error {
+	p := &problems{}
+	c.validateMain(p)
+	c.validateText(p)
+	c.validateOwners(p)
+	c.Auth.validate(p, c.Protocol)
+	c.TLS.validate(p, c.Protocol)
+	c.Proxy.validate(p)
+	c.FTP.validate(p)
+	c.SSH.validate(p)
+	c.SFTP.validate(p)
+	c.SMTP.validate(p)
+	c.Limits.validate(p)
+	c.validateExtra(p)
+	return errors.Join(*p...)
+}
+
+// validateStored also asks for what a registry needs.
+func (c Connection) validateStored() error {
+	if c.Name == "" {
+		return errors.Join(&FieldError{Field: "name", Problem: "is empty; jobs find a connection by its name"}, c.Validate())
+	}
+	return c.Validate()
+}
+
+// problems collects FieldErrors in the order in which they are found.
+type problems []error
+
+func (p *problems) add(name, format string, args ...any) {
+	*p = append(*p, &FieldError{Field: name, Problem: fmt.Sprintf(format, args...)})
+}
+
+// oneOf adds a problem unless got is empty or one of known.
+func oneOf[T ~string](p *problems, name, what string, got T, known ...T) {
+	if got == "" || slices.Contains(known, got) {
+		return
+	}
+	words := make([]string, len(known))
+	for i, k := range known {
+		words[i] = string(k)
+	}
+	p.add(name, "unknown %s %q%s", what, got, suggest(string(got), words))
+}
+
+func (c Connection) validateMain(p *problems) {
+	if strings.TrimSpace(c.Name) != c.Name {
+		p.add("name", "begins or ends with a space")
+	}
+	if c.Protocol == "" {
+		p.add("protocol", "is empty; want one of ftp, sftp, ssh, smtp")
+	}
+	validateHost(p, "host", c.Host)
+	if c.Timeout < 0 {
+		p.add("timeout", "is negative; leave it out for %v", DefaultTimeout)
+	}
+	if c.Via != "" && c.Via == c.Name {
+		p.add("via", "leads in a circle: names the connection itself")
+	}
+}
+
+func validateHost(p *problems, name, host string) {
+	switch {
+	case host == "":
+		p.add(name, "is empty; want a DNS name or an IP address")
+	case strings.Contains(host, "://"):
+		p.add(name, "is a URL; want the name alone, and the rest in its own fields (ParseURL takes URLs apart)")
+	case strings.HasPrefix(host, "["):
+		p.add(name, "has brackets; write an IPv6 address without them")
+	case strings.Count(host, ":") == 1:
+		p.add(name, "has a port; write it in the field port")
+	case strings.ContainsAny(host, " /@?#") || strings.Contains(host, ":") && !isIP(host):
+		p.add(name, "%q is not a DNS name or an IP address", host)
+	}
+}
+
+func isIP(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+// validateText refuses control characters in every text and secret: in a
+// login, a file name or a command line they would end one message and start
+// another.
+func (c Connection) validateText(p *problems) {
+	for f := range c.fields() {
+		switch v := f.value.Interface().(type) {
+		case Secret:
+			if !multiline(f.name) && strings.ContainsAny(v.Reveal(), "\r\n\x00") {
+				p.add(f.name, "holds CR, LF or NUL")
+			}
+		default:
+			if f.value.Kind() == reflect.String && f.name != "description" && strings.ContainsFunc(f.value.String(), unicode.IsControl) {
+				p.add(f.name, "holds a control character: %q", f.value.String())
+			}
+		}
+	}
+}
+
+// multiline reports whether the secret called name is a file's content.
+func multiline(name string) bool { return strings.HasSuffix(name, ".content") }
+
+// owners tells for a group or field which protocols read it.
+func owners() map[string][]Protocol {
+	return map[string][]Protocol{
+		"auth.key":      {SSH, SFTP},
+		"auth.agent":    {SSH, SFTP},
+		"auth.token":    {SMTP},
+		"tls":           {FTP, SMTP},
+		"tls.data":      {FTP},
+		"ftp":           {FTP},
+		"ssh":           {SSH, SFTP},
+		"sftp":          {SFTP},
+		"smtp":          {SMTP},
+		"auth.password": {FTP, SSH, SFTP, SMTP},
+	}
+}
+
+// validateOwners finds the fields that are set for another protocol.
+func (c Connection) validateOwners(p *problems) {
+	own := owners()
+	if !slices.Contains(own["auth.password"], c.Protocol) {
+		return // a driver outside this module knows what it reads
+	}
+	for f := range c.fields() {
+		readers := readersOf(own, f.name)
+		if readers != nil && !f.value.IsZero() && !slices.Contains(readers, c.Protocol) {
+			p.add(f.name, "has no effect with protocol %s; it is for %s", c.Protocol, protocolList(readers))
+		}
+	}
+}
+
+// readersOf finds the longest prefix of name in own.
+func readersOf(own map[string][]Protocol, name string) []Protocol {
+	for {
+		if readers := own[name]; readers != nil {
+			return readers
+		}
+		i := strings.LastIndexByte(name, '.')
+		if i < 0 {
+			return nil
+		}
+		name = name[:i]
+	}
+}
+
+func protocolList(list []Protocol) string {
+	words := make([]string, len(list))
+	for i, protocol := range list {
+		words[i] = string(protocol)
+	}
+	return strings.Join(words, " and ")
+}
+
+func (c Connection) validateExtra(p *problems) {
+	check := func(group, key string) {
+		if driver, setting, ok := strings.Cut(key, "."); !ok || driver == "" || setting == "" {
+			p.add(group, "key %q is not of the form driver.setting", key)
+		}
+	}
+	for key := range c.Extra {
+		check("extra", key)
+	}
+	for key := range c.ExtraSecrets {
+		check("extra_secrets", key)
+	}
+}
