@@ -137,7 +137,9 @@ func (r *recorder) take() []Step {
 }
 
 func reportStep(ctx context.Context, connection string, s Step) {
-	if t := ContextTrace(ctx); t != nil && t.Step != nil {
-		t.Step(connection, s)
+	for _, t := range ContextTraces(ctx) {
+		if t.Step != nil {
+			t.Step(connection, s)
+		}
 	}
 }

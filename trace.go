@@ -35,58 +35,16 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 	if t == nil {
 		return ctx
 	}
-	if before := ContextTrace(ctx); before != nil {
-		t = both(before, t)
-	}
-	return context.WithValue(ctx, traceKey{}, t)
+	before := ContextTraces(ctx)
+	return context.WithValue(ctx, traceKey{}, append(before[:len(before):len(before)], t))
 }
 
-// ContextTrace returns all traces of ctx as one, nil if it has none. Drivers
-// report to it; a hook that is nil has no listener, so nothing needs to be
-// built for it. Two calls for one ctx return the same pointer.
-func ContextTrace(ctx context.Context) *Trace {
-	t, _ := ctx.Value(traceKey{}).(*Trace)
-	return t
-}
-
-// both tells a, then b.
-func both(a, b *Trace) *Trace {
-	return &Trace{
-		Sent:     bothMessage(a.Sent, b.Sent),
-		Received: bothMessage(a.Received, b.Received),
-		Step:     bothStep(a.Step, b.Step),
-		Progress: bothProgress(a.Progress, b.Progress),
-	}
-}
-
-func bothMessage(a, b func(Message)) func(Message) {
-	if a == nil {
-		return b
-	}
-	if b == nil {
-		return a
-	}
-	return func(m Message) { a(m); b(m) }
-}
-
-func bothStep(a, b func(string, Step)) func(string, Step) {
-	if a == nil {
-		return b
-	}
-	if b == nil {
-		return a
-	}
-	return func(connection string, s Step) { a(connection, s); b(connection, s) }
-}
-
-func bothProgress(a, b func(string, int64, int64)) func(string, int64, int64) {
-	if a == nil {
-		return b
-	}
-	if b == nil {
-		return a
-	}
-	return func(name string, done, total int64) { a(name, done, total); b(name, done, total) }
+// ContextTraces returns the traces of ctx, the first added first. Drivers
+// report to each, passing over hooks that are nil; where there is none,
+// nothing needs to be built for them. The caller must not change the slice.
+func ContextTraces(ctx context.Context) []*Trace {
+	traces, _ := ctx.Value(traceKey{}).([]*Trace)
+	return traces
 }
 
 // LogTo returns a Trace that writes one line a message to w, "bank > " for

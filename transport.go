@@ -44,15 +44,14 @@ func (Direct) DialNet(ctx context.Context, c Connection, network, addr string) (
 // resolveStep returns a hook of net.Dialer that reports the end of name
 // resolution: it is called first when a socket for the first address is made.
 func resolveStep(ctx context.Context, c Connection) func(context.Context, string, string, syscall.RawConn) error {
-	trace := ContextTrace(ctx)
-	if trace == nil || trace.Step == nil {
+	if len(ContextTraces(ctx)) == 0 {
 		return nil
 	}
 	var once sync.Once
 	start := time.Now()
 	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		once.Do(func() {
-			trace.Step(c.Name, Step{Phase: PhaseResolve, Took: time.Since(start), Detail: address})
+			reportStep(ctx, c.Name, Step{Phase: PhaseResolve, Took: time.Since(start), Detail: address})
 		})
 		return nil
 	}

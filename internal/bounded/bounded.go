@@ -1,0 +1,128 @@
+// Package bounded runs calls that know no context, so that each wait for a
+// server ends with a context or after a time, and nothing that was started is
+// forgotten.
+package bounded
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hawser/hawser"
+)
+
+// A Caller runs the blocking calls of one session. Its methods may be called
+// concurrently.
+type Caller struct {
+	// Timeout bounds how long one call may take.
+	Timeout time.Duration
+	// Lost ends the session, which ends every call that is under way. It is
+	// told why; later calls of it do nothing.
+	Lost func(error)
+
+	running sync.WaitGroup
+	mu      sync.Mutex // guards closing, and that nothing starts once it is set
+	closing bool
+}
+
+// Wait returns when no call is under way any more; none can start from now on.
+// Whoever waits has ended the session before.
+func (c *Caller) Wait() {
+	c.mu.Lock()
+	c.closing = true
+	c.mu.Unlock()
+	c.running.Wait()
+}
+
+// Go runs fn in a goroutine that Wait waits for. It reports whether it did:
+// not once Wait was called.
+func (c *Caller) Go(fn func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return false
+	}
+	c.running.Go(fn)
+	return true
+}
+
+// Do runs fn and returns its result. When ctx ends first, fn is abandoned and
+// the error is the context's; what it returns later goes to late, if that is
+// not nil. A fn that has not returned after Timeout, abandoned or not, means
+// that the session is lost.
+func Do[T any](ctx context.Context, c *Caller, fn func() (T, error), late func(T)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	type result struct {
+		value T
+		err   error
+	}
+	results := make(chan result, 1)
+	lost := make(chan error, 1)
+	watchdog := time.AfterFunc(c.Timeout, func() {
+		err := NoAnswer(c.Timeout)
+		lost <- err
+		c.Lost(err)
+	})
+	var abandoned abandonment
+	started := c.Go(func() {
+		value, err := fn()
+		watchdog.Stop()
+		if abandoned.finish() && err == nil && late != nil {
+			late(value)
+		}
+		results <- result{value, err}
+	})
+	if !started {
+		watchdog.Stop()
+		return none, fmt.Errorf("session: %w", net.ErrClosed)
+	}
+	select {
+	case r := <-results:
+		return r.value, r.err
+	case <-ctx.Done():
+		if abandoned.abandon() {
+			return none, ctx.Err()
+		}
+		r := <-results // it was there at the same moment
+		return r.value, r.err
+	case err := <-lost:
+		if abandoned.abandon() {
+			return none, err
+		}
+		r := <-results
+		return r.value, r.err
+	}
+}
+
+// NoAnswer is the error of a wait that a Connection's Timeout ended.
+func NoAnswer(timeout time.Duration) error {
+	return fmt.Errorf("%w: no answer within %v: %w", hawser.ErrLost, timeout, os.ErrDeadlineExceeded)
+}
+
+// An abandonment settles who has the result of a call: its caller, or nobody.
+type abandonment struct {
+	mu                 sync.Mutex // guards both
+	finished, deserted bool
+}
+
+// finish reports whether nobody waits any more.
+func (a *abandonment) finish() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.finished = true
+	return a.deserted
+}
+
+// abandon reports whether the call had not finished.
+func (a *abandonment) abandon() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.deserted = !a.finished
+	return a.deserted
+}

@@ -1,0 +1,168 @@
+// Package opening keeps account of opening one session: the phase it is in,
+// how long each took, what time is left, and how a failure reads.
+package opening
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hawser/hawser"
+)
+
+// An Opening is the account of one dial. Phases follow one another; its
+// methods may be called from the goroutines of one handshake, one at a time.
+type Opening struct {
+	c      hawser.Connection
+	parent context.Context // of the caller; an Opening lives as long as the dial
+	ctx    context.Context // ends with parent or when the time is up
+	cancel context.CancelFunc
+
+	mu      sync.Mutex // guards all below
+	phase   hawser.Phase
+	start   time.Time // of the phase
+	timer   *time.Timer
+	left    time.Duration // when the timer was started
+	running time.Time     // since when the timer runs; zero while it is paused
+	timeUp  bool
+	paused  time.Duration // in all
+}
+
+// Start begins the account of a dial of c under ctx, whose time is
+// c.Timeout. The caller calls Close.
+func Start(ctx context.Context, c hawser.Connection) *Opening {
+	o := &Opening{c: c, parent: ctx, left: Timeout(c)}
+	o.ctx, o.cancel = context.WithCancel(ctx)
+	o.running = time.Now()
+	o.timer = time.AfterFunc(o.left, o.expire)
+	return o
+}
+
+// Timeout is c.Timeout or what stands for its zero.
+func Timeout(c hawser.Connection) time.Duration {
+	if c.Timeout == 0 {
+		return hawser.DefaultTimeout
+	}
+	return c.Timeout
+}
+
+// Context is what bounds every step of the dial.
+func (o *Opening) Context() context.Context { return o.ctx }
+
+// Close ends Context and the timer.
+func (o *Opening) Close() {
+	o.timer.Stop()
+	o.cancel()
+}
+
+func (o *Opening) expire() {
+	o.mu.Lock()
+	o.timeUp = true
+	o.mu.Unlock()
+	o.cancel()
+}
+
+// Unhurried runs fn, which may ask a person, while the clock stands still. It
+// gives fn the caller's own context.
+func (o *Opening) Unhurried(fn func(context.Context) error) error {
+	o.mu.Lock()
+	o.timer.Stop()
+	o.left -= time.Since(o.running)
+	start := time.Now()
+	o.mu.Unlock()
+
+	err := fn(o.parent)
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.paused += time.Since(start)
+	o.running = time.Now()
+	o.timer.Reset(max(o.left, 0))
+	return err
+}
+
+// Paused is how long Unhurried took in all.
+func (o *Opening) Paused() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.paused
+}
+
+// Enter begins a phase.
+func (o *Opening) Enter(phase hawser.Phase) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.phase, o.start = phase, time.Now()
+}
+
+// Phase is the one entered last.
+func (o *Opening) Phase() hawser.Phase {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.phase
+}
+
+// Done ends the phase well and reports it.
+func (o *Opening) Done(detail string) { o.report(detail, nil) }
+
+// Fail ends the phase with err, reports it, and returns what Dial returns: an
+// *hawser.Error that says where it happened. The end of the caller's context
+// counts before whatever that end caused, and the end of the time likewise.
+func (o *Opening) Fail(err error) error {
+	o.mu.Lock()
+	phase, timeUp := o.phase, o.timeUp
+	o.mu.Unlock()
+	e := &hawser.Error{
+		Op: "open", Phase: phase, Name: o.c.Name, Protocol: o.c.Protocol, Addr: o.c.Addr(), Err: err,
+	}
+	var before *hawser.Error
+	var dns *net.DNSError
+	switch {
+	case o.parent.Err() != nil:
+		e.Err = o.parent.Err()
+	case timeUp:
+		e.Err = fmt.Errorf("no answer within %v: %w", Timeout(o.c), os.ErrDeadlineExceeded)
+		e.Temporary = phase != hawser.PhaseLogin
+	case errors.As(err, &before):
+		e = before
+	case errors.As(err, &dns):
+		e.Phase = hawser.PhaseResolve
+		e.Temporary = dns.IsTimeout || dns.IsTemporary
+	case IsLoss(err):
+		// Some servers hang up instead of refusing a login; trying that again
+		// could lock the account.
+		e.Temporary = phase != hawser.PhaseLogin
+	}
+	o.report("", e)
+	return e
+}
+
+func (o *Opening) report(detail string, err error) {
+	o.mu.Lock()
+	s := hawser.Step{Phase: o.phase, Took: time.Since(o.start), Detail: detail, Err: err}
+	o.mu.Unlock()
+	var e *hawser.Error
+	if errors.As(err, &e) {
+		s.Phase = e.Phase
+	}
+	for _, t := range hawser.ContextTraces(o.parent) {
+		if t.Step != nil {
+			t.Step(o.c.Name, s)
+		}
+	}
+}
+
+// IsLoss reports whether err is of the byte stream, not of what was said on
+// it: refused, reset, closed, cut off.
+func IsLoss(err error) bool {
+	var netError net.Error
+	var errno syscall.Errno
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, net.ErrClosed) || errors.As(err, &netError) || errors.As(err, &errno)
+}
