@@ -17,8 +17,13 @@ import (
 // A Caller runs the blocking calls of one session. Its methods may be called
 // concurrently.
 type Caller struct {
-	// Timeout bounds how long one call may take.
+	// Timeout bounds how long the server may be silent during a call.
 	Timeout time.Duration
+	// Silence tells how long nothing has come from the server; nil: since the
+	// call began. It keeps a call alive whose answer stands in line behind a
+	// long transfer, though not for ever: after patience times Timeout the
+	// answer is as good as lost.
+	Silence func() time.Duration
 	// Lost ends the session, which ends every call that is under way. It is
 	// told why; later calls of it do nothing.
 	Lost func(error)
@@ -49,6 +54,16 @@ func (c *Caller) Go(fn func()) bool {
 	return true
 }
 
+// Start runs fn in a goroutine that Wait waits for, and whose silence ends the
+// session as in Do. It reports whether it did: not once Wait was called.
+func (c *Caller) Start(fn func()) bool {
+	return c.Go(func() {
+		watchdog := c.watch(c.Lost)
+		defer watchdog.Stop()
+		fn()
+	})
+}
+
 // Do runs fn and returns its result. When ctx ends first, fn is abandoned and
 // the error is the context's; what it returns later goes to late, if that is
 // not nil. A fn that has not returned after Timeout, abandoned or not, means
@@ -64,8 +79,7 @@ func Do[T any](ctx context.Context, c *Caller, fn func() (T, error), late func(T
 	}
 	results := make(chan result, 1)
 	lost := make(chan error, 1)
-	watchdog := time.AfterFunc(c.Timeout, func() {
-		err := NoAnswer(c.Timeout)
+	watchdog := c.watch(func(err error) {
 		lost <- err
 		c.Lost(err)
 	})
@@ -92,12 +106,61 @@ func Do[T any](ctx context.Context, c *Caller, fn func() (T, error), late func(T
 		r := <-results // it was there at the same moment
 		return r.value, r.err
 	case err := <-lost:
+		c.Lost(err) // whoever sees the error finds the session ended
 		if abandoned.abandon() {
 			return none, err
 		}
 		r := <-results
 		return r.value, r.err
 	}
+}
+
+// patience is how many times Timeout an answer may take while the server keeps
+// sending other things.
+const patience = 10
+
+// A watchdog tells, once, that the server has been silent for too long.
+type watchdog struct {
+	mu      sync.Mutex // guards all below
+	timer   *time.Timer
+	stopped bool
+}
+
+// Stop ends the watch.
+func (w *watchdog) Stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	w.timer.Stop()
+}
+
+func (c *Caller) watch(bark func(error)) *watchdog {
+	w := &watchdog{}
+	start := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(c.Timeout, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.stopped {
+			return
+		}
+		if left := c.Timeout - c.silence(start); left > 0 && time.Since(start) < patience*c.Timeout {
+			w.timer.Reset(left)
+			return
+		}
+		w.stopped = true
+		bark(NoAnswer(c.Timeout))
+	})
+	return w
+}
+
+func (c *Caller) silence(start time.Time) time.Duration {
+	since := time.Since(start)
+	if c.Silence == nil {
+		return since
+	}
+	return min(since, c.Silence())
 }
 
 // NoAnswer is the error of a wait that a Connection's Timeout ended.

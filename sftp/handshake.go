@@ -1,0 +1,161 @@
+package sftp
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hawser/hawser"
+)
+
+const (
+	// version is the one that this package speaks.
+	version = 3
+	// defaultPacket is what every server takes in one READ or WRITE, in bytes
+	// (draft-ietf-secsh-filexfer-02, section 3).
+	defaultPacket = 32 << 10
+	// maxPacket is the largest that pkg/sftp takes as an answer, in bytes. It
+	// is what OpenSSH announces.
+	maxPacket = 261120
+	// maxReply bounds the packets of the handshake, in bytes.
+	maxReply = 256 << 10
+	// limitsID is the request id of the question for the limits. It is far
+	// from those that pkg/sftp counts from one.
+	limitsID = 1 << 31
+
+	limitsExtension = "limits@openssh.com"
+)
+
+// A greeting is what a server says of itself before the first request.
+type greeting struct {
+	packet     int    // the largest READ and WRITE, in bytes
+	versionMsg []byte // the VERSION packet with its length, to be replayed
+	extensions map[string]string
+}
+
+// greet sends INIT and asks for the limits, if the server has such. Both come
+// before pkg/sftp, which can ask for neither, takes over the stream.
+func greet(stream io.ReadWriter) (greeting, error) {
+	init := binary.BigEndian.AppendUint32([]byte{fxpInit}, version)
+	if err := sendPacket(stream, init); err != nil {
+		return greeting{}, err
+	}
+	reply, err := receivePacket(stream)
+	if err != nil {
+		return greeting{}, err
+	}
+	g, err := parseVersion(reply)
+	if err != nil {
+		return greeting{}, err
+	}
+	if _, ok := g.extensions[limitsExtension]; ok {
+		g.packet, err = askLimits(stream)
+	}
+	return g, err
+}
+
+func sendPacket(w io.Writer, packet []byte) error {
+	_, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(packet))), packet...))
+	return err
+}
+
+func receivePacket(r io.Reader) ([]byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	length := binary.BigEndian.Uint32(head[:])
+	if length == 0 || length > maxReply {
+		// A login script that prints something looks like a packet of its first letters.
+		return nil, fmt.Errorf("not an SFTP packet: begins with %q; does the login shell print a text?", hawser.Printable(string(head[:])))
+	}
+	packet := make([]byte, length)
+	if _, err := io.ReadFull(r, packet); err != nil {
+		return nil, err
+	}
+	return packet, nil
+}
+
+// parseVersion reads the VERSION packet (section 4).
+func parseVersion(packet []byte) (greeting, error) {
+	if len(packet) < 5 || packet[0] != fxpVersion {
+		return greeting{}, fmt.Errorf("want VERSION as the server's first packet, got type %d", packet[0])
+	}
+	g := greeting{packet: defaultPacket, extensions: map[string]string{}}
+	g.versionMsg = append(binary.BigEndian.AppendUint32(nil, uint32(len(packet))), packet...)
+	if got := binary.BigEndian.Uint32(packet[1:]); got != version {
+		return greeting{}, fmt.Errorf("%w: the server speaks SFTP version %d alone, and this package version %d", errors.ErrUnsupported, got, version)
+	}
+	for rest := packet[5:]; len(rest) > 0; {
+		var name, value []byte
+		var ok bool
+		if name, rest, ok = cutString(rest); ok {
+			value, rest, ok = cutString(rest)
+		}
+		if !ok {
+			return greeting{}, errors.New("malformed extension in the VERSION packet")
+		}
+		g.extensions[string(name)] = string(value)
+	}
+	return g, nil
+}
+
+// askLimits asks for the largest packets that the server takes.
+func askLimits(stream io.ReadWriter) (int, error) {
+	ask := binary.BigEndian.AppendUint32([]byte{fxpExtended}, limitsID)
+	ask = binary.BigEndian.AppendUint32(ask, uint32(len(limitsExtension)))
+	if err := sendPacket(stream, append(ask, limitsExtension...)); err != nil {
+		return 0, err
+	}
+	reply, err := receivePacket(stream)
+	if err != nil {
+		return 0, err
+	}
+	return parseLimits(reply)
+}
+
+// parseLimits reads max-packet-length, max-read-length, max-write-length and
+// max-open-handles (OpenSSH: PROTOCOL, section 4.8); zero is no limit. A
+// server that refuses gets what every server takes.
+func parseLimits(packet []byte) (int, error) {
+	const fields = 1 + 4 + 4*8
+	switch {
+	case len(packet) < 5 || binary.BigEndian.Uint32(packet[1:]) != limitsID:
+		return 0, errors.New("malformed answer to limits@openssh.com")
+	case packet[0] != fxpExtendedReply || len(packet) < fields:
+		return defaultPacket, nil
+	}
+	size := uint64(maxPacket)
+	for _, at := range []int{13, 21} { // read, write
+		if limit := binary.BigEndian.Uint64(packet[at:]); limit != 0 {
+			size = min(size, limit)
+		}
+	}
+	const smallest = 512 // below that the server means something else
+	if size < smallest {
+		return defaultPacket, nil
+	}
+	return int(size), nil
+}
+
+// cutString splits an SSH string off b (RFC 4251, section 5).
+func cutString(b []byte) (s, rest []byte, ok bool) {
+	if len(b) < 4 {
+		return nil, nil, false
+	}
+	n := binary.BigEndian.Uint32(b)
+	if uint64(n) > uint64(len(b)-4) {
+		return nil, nil, false
+	}
+	return b[4 : 4+n], b[4+n:], true
+}
+
+// complaint is what a server wrote as an error instead of speaking SFTP.
+func complaint(err error, stderr string) error {
+	if stderr = strings.TrimSpace(stderr); stderr == "" {
+		return err
+	}
+	return fmt.Errorf("%w (the server says %q)", err, stderr)
+}

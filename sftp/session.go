@@ -1,0 +1,126 @@
+package sftp
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/pkg/sftp"
+
+	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/bounded"
+	"github.com/hawser/hawser/internal/opening"
+	"github.com/hawser/hawser/internal/wirelog"
+	"github.com/hawser/hawser/ssh"
+)
+
+// A Session is a hawser.FileSystem, with all of its optional abilities but
+// hashing. Up to [Session.Parallelism] goroutines may use it at once.
+type Session struct {
+	shell      *ssh.Session
+	client     *sftp.Client
+	wire       *wire
+	log        *wirelog.Log
+	calls      *bounded.Caller
+	packet     int               // the largest READ and WRITE, in bytes
+	extensions map[string]string // that the server announced
+
+	mu    sync.Mutex // guards files
+	files int        // open ones
+}
+
+var _ interface {
+	hawser.Session
+	hawser.Leasable
+	hawser.Parallel
+	hawser.FileSystem
+	hawser.Chmoder
+	hawser.Symlinker
+	hawser.SpaceReporter
+} = (*Session)(nil)
+
+// start speaks the handshake of SFTP and hands the stream to pkg/sftp.
+func start(ctx context.Context, shell *ssh.Session, c hawser.Connection) (*Session, error) {
+	s := &Session{shell: shell, log: wirelog.New(c)}
+	defer s.log.Listen(ctx)()
+	stream, err := openStream(ctx, shell, c)
+	if err != nil {
+		return nil, err
+	}
+	s.calls = &bounded.Caller{Timeout: opening.Timeout(c), Lost: shell.Lose}
+	s.log.Sent("INIT version %d", version)
+	g, err := bounded.Do(ctx, s.calls, func() (greeting, error) { return greet(stream) }, nil)
+	if err != nil {
+		return nil, complaint(err, stream.Stderr())
+	}
+	s.log.Received("VERSION %d, packets of %d bytes", version, g.packet)
+	s.packet, s.extensions = g.packet, g.extensions
+	s.wire = newWire(stream, g, s.log, shell.Lose)
+	s.calls.Silence = s.wire.silence
+	s.client, err = sftp.NewClientPipe(s.wire, s.wire, sftp.MaxPacketUnchecked(g.packet))
+	return s, err
+}
+
+// Ping makes one round trip, a REALPATH of the login directory.
+func (s *Session) Ping(ctx context.Context) error {
+	defer s.log.Listen(ctx)()
+	_, err := bounded.Do(ctx, s.calls, guarded(s, func() (string, error) { return s.client.RealPath(".") }), nil)
+	if err != nil {
+		return s.shell.Fail("ping", s.explain(err))
+	}
+	return nil
+}
+
+// Close ends the session and everything that runs in it. It may be called at
+// any time. A file that was being written is left as far as it came.
+func (s *Session) Close() error {
+	err := s.shell.Close()
+	_ = s.client.Close() // the stream is closed already; this waits for its reader
+	s.calls.Wait()
+	return err
+}
+
+// Lease makes c's user the one who is named in errors and messages.
+func (s *Session) Lease(ctx context.Context, c hawser.Connection) error {
+	s.log.Lease(c)
+	return s.shell.Lease(ctx, c)
+}
+
+// Reusable is false once the session ended and while a file is open in it.
+func (s *Session) Reusable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shell.Cause() == nil && s.files == 0
+}
+
+// Parallelism is how many operations pay off at once.
+func (s *Session) Parallelism() int { return 64 }
+
+// Algorithms names what SSH negotiated; see ssh.Session.Algorithms.
+func (s *Session) Algorithms() string { return s.shell.Algorithms() }
+
+func (s *Session) fileOpened() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files++
+}
+
+func (s *Session) fileClosed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files--
+}
+
+// guarded runs fn of pkg/sftp so that an answer which that library cannot bear
+// ends the session and not the program.
+func guarded[T any](s *Session, fn func() (T, error)) func() (T, error) {
+	return func() (value T, err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("%w: malformed answer: %v", hawser.ErrLost, r)
+				s.shell.Lose(err)
+			}
+		}()
+		return fn()
+	}
+}

@@ -1,0 +1,266 @@
+package sftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/pkg/sftp"
+
+	"github.com/hawser/hawser"
+)
+
+// Create writes a file from offset; see hawser.FileSystem. The writer has
+// ReadFrom, by which io.Copy is the fast path. It is for one goroutine. If it
+// is given up, Close returns a *hawser.PartialError within moments; where the
+// server is slow to settle what is under way, the file is cut a little later.
+func (s *Session) Create(ctx context.Context, name string, offset int64) (io.WriteCloser, error) {
+	flags := os.O_WRONLY // some servers refuse O_RDWR for uploads (AWS Transfer)
+	if offset == 0 {
+		flags |= os.O_CREATE | os.O_TRUNC
+	}
+	file, err := call(ctx, s, "create", name, func() (*sftp.File, error) {
+		if offset < 0 {
+			return nil, fmt.Errorf("%w: negative offset", fs.ErrInvalid)
+		}
+		return s.client.OpenFile(name, flags)
+	}, closeLate)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{transfer: newTransfer(s, name, file), ctx: ctx, unlisten: s.log.Listen(ctx)}
+	if offset > 0 {
+		err = w.resume(offset)
+	}
+	if err != nil {
+		w.unlisten()
+		w.settle(func() error { return nil })
+		return nil, err
+	}
+	return w, nil
+}
+
+// A writer keeps a window of chunks under way. It holds the ctx that governs
+// it.
+type writer struct {
+	*transfer
+	ctx      context.Context
+	unlisten func()
+
+	filling *chunk // nil: none
+	next    int64  // offset of the next chunk
+	size    int64  // of the file before, where it is continued
+	err     error  // sticky
+	closed  bool
+
+	mu    sync.Mutex // guards all below
+	queue []*chunk   // under way, in order of offset
+	good  int64      // offset up to which the server acknowledged everything
+	final bool       // good is what Close tells and may not change any more
+}
+
+// resume checks that the file reaches up to offset.
+func (w *writer) resume(offset int64) error {
+	found, err := call(w.ctx, w.s, "create", w.name, func() (os.FileInfo, error) { return w.file.Stat() }, nil)
+	if err != nil {
+		return err
+	}
+	if w.size = found.Size(); offset > w.size {
+		return &fs.PathError{Op: "create", Path: w.name, Err: fmt.Errorf("%w: offset %d is behind the end of the file at %d", fs.ErrInvalid, offset, w.size)}
+	}
+	w.next, w.good = offset, offset
+	return nil
+}
+
+// Write takes p into the file; the server has it when Close returned nil.
+func (w *writer) Write(p []byte) (int, error) {
+	written := 0
+	for len(p) > 0 {
+		if err := w.ready(); err != nil {
+			return written, err
+		}
+		c := w.chunk()
+		n := copy(c.buf[c.n:], p)
+		c.n += n
+		written += n
+		p = p[n:]
+		if c.n == len(c.buf) {
+			w.send()
+		}
+	}
+	return written, w.err
+}
+
+// ReadFrom takes what r has into the file. Where r fails, so does the file.
+func (w *writer) ReadFrom(r io.Reader) (int64, error) {
+	var taken int64
+	for {
+		if err := w.ready(); err != nil {
+			return taken, err
+		}
+		c := w.chunk()
+		n, err := io.ReadFull(r, c.buf[c.n:])
+		c.n += n
+		taken += int64(n)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return taken, nil
+		}
+		if err != nil {
+			w.err = err
+			return taken, err
+		}
+		w.send()
+	}
+}
+
+// Close waits until the server has everything and closes the file. A further
+// Close does nothing and returns fs.ErrClosed.
+func (w *writer) Close() error {
+	if w.closed {
+		return &fs.PathError{Op: "close", Path: w.name, Err: fs.ErrClosed}
+	}
+	defer w.unlisten()
+	if err := w.ready(); err == nil && w.filling != nil {
+		w.send()
+	}
+	w.closed = true
+	for w.err == nil && w.reap(0) {
+	}
+	if w.err != nil {
+		return w.abandon()
+	}
+	return w.complete()
+}
+
+// ready makes sure that there is room in the window and that nothing failed.
+func (w *writer) ready() error {
+	if w.closed {
+		return &fs.PathError{Op: "write", Path: w.name, Err: fs.ErrClosed}
+	}
+	if err := w.ctx.Err(); err != nil && w.err == nil {
+		w.err = err
+	}
+	for w.err == nil && w.reap(maxWindow-1) {
+	}
+	if w.err != nil {
+		return w.s.pathError("write", w.name, w.err)
+	}
+	return nil
+}
+
+func (w *writer) chunk() *chunk {
+	if w.filling == nil {
+		w.filling = w.take(w.next)
+	}
+	return w.filling
+}
+
+// send puts the chunk that is being filled on its way.
+func (w *writer) send() {
+	c := w.filling
+	w.filling = nil
+	w.next += int64(c.n)
+	w.mu.Lock()
+	w.queue = append(w.queue, c)
+	w.mu.Unlock()
+	w.write(c)
+}
+
+// reap takes the answer of the oldest chunk, waiting for it if more than most
+// are under way. It reports whether it took one.
+func (w *writer) reap(most int) bool {
+	w.mu.Lock()
+	queue := w.queue
+	w.mu.Unlock()
+	if len(queue) == 0 || len(queue) <= most && !isDone(queue[0]) {
+		return false
+	}
+	if err := w.wait(w.ctx, queue[0]); err != nil {
+		w.err = err
+		return false
+	}
+	w.mu.Lock()
+	w.err = w.acknowledge()
+	w.mu.Unlock()
+	if w.err == nil {
+		w.give(queue[0])
+		w.report(w.ctx, w.good)
+	}
+	return w.err == nil
+}
+
+// acknowledge takes the oldest chunk, which is done, off the queue. mu is held.
+func (w *writer) acknowledge() error {
+	c := w.queue[0]
+	if c.err != nil {
+		return c.err
+	}
+	w.good += int64(c.n)
+	w.queue = w.queue[1:]
+	return nil
+}
+
+func isDone(c *chunk) bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// complete cuts off what a continued file had behind the end, and closes.
+func (w *writer) complete() error {
+	done, result := w.settle(func() error {
+		if w.size > w.good {
+			return w.file.Truncate(w.good)
+		}
+		return nil
+	})
+	select {
+	case <-done:
+	case <-w.ctx.Done():
+		return &hawser.PartialError{Name: w.name, Good: w.good, Err: w.ctx.Err()}
+	}
+	if *result != nil {
+		// A server may have kept the content back until now, so none of it is sure.
+		return &hawser.PartialError{Name: w.name, Err: w.s.explain(*result)}
+	}
+	return nil
+}
+
+// abandon cuts the file to what is right.
+func (w *writer) abandon() error {
+	const patience = 500 * time.Millisecond
+	done, result := w.settle(func() error { return w.file.Truncate(w.conclude()) })
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		result = new(error)
+	}
+	err := w.s.explain(w.err)
+	if *result != nil && w.s.shell.Cause() == nil {
+		err = errors.Join(err, fmt.Errorf("the file could not be cut to that: %w", w.s.explain(*result)))
+	}
+	return &hawser.PartialError{Name: w.name, Good: w.conclude(), Err: err}
+}
+
+// conclude settles how much is right: whatever was acknowledged by now.
+func (w *writer) conclude() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for !w.final && len(w.queue) > 0 && isDone(w.queue[0]) {
+		if w.acknowledge() != nil {
+			break
+		}
+	}
+	w.final = true
+	return w.good
+}
