@@ -58,7 +58,7 @@ func (e *Error) Error() string {
 		b.WriteString(" " + e.Name)
 	}
 	if e.Addr != "" {
-		b.WriteString(": " + string(e.Protocol) + " " + e.Addr)
+		b.WriteString(": " + strings.TrimLeft(string(e.Protocol)+" "+e.Addr, " "))
 	}
 	if e.Phase != "" {
 		b.WriteString(": " + string(e.Phase))
@@ -79,8 +79,13 @@ type FieldError struct {
 	Problem string // `unknown anomaly "expred"; did you mean "expired"?`
 }
 
-// Error returns "field: problem".
-func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
+// Error returns "field: problem", or the problem alone if it is of the whole.
+func (e *FieldError) Error() string {
+	if e.Field == "" {
+		return e.Problem
+	}
+	return Printable(e.Field) + ": " + e.Problem // a name may be what a file holds
+}
 
 // Unwrap returns ErrInvalid.
 func (e *FieldError) Unwrap() error { return ErrInvalid }

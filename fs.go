@@ -85,8 +85,7 @@ func (f *ioFS) remote(name string) string {
 
 // renamed gives err the name that the user of the fs.FS knows.
 func renamed(op, name string, err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := err.(*fs.PathError); ok { // wrapped deeper, more would be lost than the name
 		err = pathError.Err
 	}
 	return &fs.PathError{Op: op, Path: name, Err: err}
@@ -131,7 +130,7 @@ func (f *ioFile) Read(p []byte) (int, error) {
 	}
 	n, err := f.reader.Read(p)
 	f.offset += int64(n)
-	return n, err
+	return n, f.renamed(err)
 }
 
 func (f *ioFile) WriteTo(w io.Writer) (int64, error) {
@@ -140,17 +139,31 @@ func (f *ioFile) WriteTo(w io.Writer) (int64, error) {
 	}
 	n, err := io.Copy(w, f.reader)
 	f.offset += n
-	return n, err
+	return n, f.renamed(err)
+}
+
+// renamed leaves alone what is not of this file, such as an error of a writer.
+func (f *ioFile) renamed(err error) error {
+	if pathError, ok := err.(*fs.PathError); ok && pathError.Path == f.fsys.remote(f.name) {
+		return renamed("read", f.name, err)
+	}
+	return err
 }
 
 func (f *ioFile) Seek(offset int64, whence int) (int64, error) {
+	if f.closed {
+		return 0, &fs.PathError{Op: "seek", Path: f.name, Err: fs.ErrClosed}
+	}
 	switch whence {
+	case io.SeekStart:
 	case io.SeekCurrent:
 		offset += f.offset
 	case io.SeekEnd:
 		offset += f.info.Size()
+	default:
+		offset = -1
 	}
-	if f.closed || offset < 0 {
+	if offset < 0 {
 		return 0, &fs.PathError{Op: "seek", Path: f.name, Err: fs.ErrInvalid}
 	}
 	if offset != f.offset && f.reader != nil {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,6 +61,11 @@ func encodeValue(b *bytes.Buffer, v reflect.Value) error {
 // field that is unknown, given twice or of the wrong kind is a [FieldError]
 // that names it. c is unchanged by an error.
 func (c *Connection) UnmarshalJSON(b []byte) error {
+	// The walk below asks tokens one by one, so it would not see what is wrong
+	// behind the last.
+	if err := json.Unmarshal(b, new(json.RawMessage)); err != nil {
+		return err
+	}
 	var read Connection
 	d := json.NewDecoder(bytes.NewReader(b))
 	if err := decodeGroup(d, "", reflect.ValueOf(&read).Elem()); err != nil {
@@ -82,7 +89,7 @@ func decodeGroup(d *json.Decoder, prefix string, group reflect.Value) error {
 		name := token.(string) // a key: Token gives a string or an error
 		v, ok := members[name]
 		if !ok {
-			return unknownField(prefix + name)
+			return unknownMember(prefix, name, members)
 		}
 		if seen[name] {
 			return &FieldError{Field: prefix + name, Problem: "given twice"}
@@ -106,6 +113,15 @@ func groupMembers(group reflect.Value) map[string]reflect.Value {
 	return members
 }
 
+// unknownMember may also suggest a group, where group is what it stands in.
+func unknownMember(prefix, name string, members map[string]reflect.Value) error {
+	known := fieldNames()
+	for _, member := range slices.Sorted(maps.Keys(members)) {
+		known = append(known, prefix+member)
+	}
+	return &FieldError{Field: prefix + name, Problem: "unknown field" + suggest(prefix+name, known)}
+}
+
 func unknownField(name string) error {
 	return &FieldError{Field: name, Problem: "unknown field" + suggest(name, fieldNames())}
 }
@@ -114,18 +130,86 @@ func decodeValue(d *json.Decoder, name string, v reflect.Value) error {
 	if isGroup(v.Type()) {
 		return decodeGroup(d, name+".", v)
 	}
+	switch v.Kind() {
+	case reflect.Slice:
+		return decodeList(d, name, v)
+	case reflect.Map:
+		return decodeMap(d, name, v)
+	}
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
 		return err
 	}
 	if string(raw) == "null" {
-		return &FieldError{Field: name, Problem: "null is not a value; leave the field out"}
+		return nullValue(name)
 	}
 	if isDuration(v.Type()) {
 		return decodeDuration(raw, name, v)
 	}
 	if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {
 		return &FieldError{Field: name, Problem: wrongKind(v, err)}
+	}
+	return nil
+}
+
+func nullValue(name string) error {
+	return &FieldError{Field: name, Problem: "null is not a value; leave the field out"}
+}
+
+func decodeList(d *json.Decoder, name string, v reflect.Value) error {
+	if err := decodeOpen(d, '[', name, "want a list of texts"); err != nil {
+		return err
+	}
+	for i := 0; d.More(); i++ {
+		item := reflect.New(v.Type().Elem()).Elem()
+		if err := decodeValue(d, fmt.Sprintf("%s[%d]", name, i), item); err != nil {
+			return err
+		}
+		v.Set(reflect.Append(v, item))
+	}
+	_, err := d.Token() // the closing bracket
+	return err
+}
+
+func decodeMap(d *json.Decoder, name string, v reflect.Value) error {
+	want := "want an object of texts"
+	if v.Type().Elem() == reflect.TypeFor[Secret]() {
+		want = "want an object of secrets"
+	}
+	if err := decodeOpen(d, '{', name, want); err != nil {
+		return err
+	}
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		key := reflect.ValueOf(token) // a string, as in decodeGroup
+		if v.MapIndex(key).IsValid() {
+			return &FieldError{Field: name + "." + key.String(), Problem: "given twice"}
+		}
+		item := reflect.New(v.Type().Elem()).Elem()
+		if err := decodeValue(d, name+"."+key.String(), item); err != nil {
+			return err
+		}
+		v.SetMapIndex(key, item)
+	}
+	_, err := d.Token() // the closing brace
+	return err
+}
+
+func decodeOpen(d *json.Decoder, delim json.Delim, name, problem string) error {
+	token, err := d.Token()
+	switch {
+	case err != nil:
+		return err
+	case token == nil:
+		return nullValue(name)
+	case token != delim:
+		return &FieldError{Field: name, Problem: problem}
 	}
 	return nil
 }
@@ -159,12 +243,6 @@ func wrongKind(v reflect.Value, err error) string {
 		return "want true or false"
 	case reflect.String:
 		return "want text in quotes"
-	case reflect.Slice:
-		return "want a list of texts"
-	case reflect.Map:
-		if v.Type() == reflect.TypeFor[map[string]string]() {
-			return "want an object of texts"
-		}
 	}
-	return err.Error()
+	return err.Error() // of a Secret
 }

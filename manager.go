@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -24,7 +25,8 @@ type Manager struct {
 
 	mu     sync.Mutex // guards all below
 	open   map[*leased]struct{}
-	closed bool
+	closed bool          // refuses new opens
+	ended  bool          // Close was called
 	idle   chan struct{} // set by Shutdown; closed when open is empty
 }
 
@@ -43,7 +45,7 @@ func Use[T any](ctx context.Context, m *Manager, name string, fn func(context.Co
 	defer s.Close()
 	t, ok := As[T](s)
 	if !ok {
-		return fmt.Errorf("%w: connection %s is no %T", errors.ErrUnsupported, name, (*T)(nil))
+		return fmt.Errorf("%w: connection %s is no %v", errors.ErrUnsupported, name, reflect.TypeFor[T]())
 	}
 	return fn(ctx, t)
 }
@@ -56,6 +58,8 @@ func (m *Manager) Open(ctx context.Context, name string) (Session, error) {
 	c, err := m.lookup(ctx, name)
 	if err != nil {
 		err = &Error{Op: "open", Phase: PhaseLookup, Name: name, Err: err}
+	} else {
+		err = m.complete(ctx, &c)
 	}
 	reportStep(ctx, name, Step{Phase: PhaseLookup, Took: time.Since(start), Err: err})
 	if err != nil {
@@ -71,10 +75,10 @@ func (m *Manager) lookup(ctx context.Context, name string) (Connection, error) {
 	return m.Registry.Lookup(ctx, name)
 }
 
-// dial opens a session to c, which may come from a Registry or from a user.
+// dial opens a session to c, which is complete.
 func (m *Manager) dial(ctx context.Context, c Connection) (Session, error) {
 	c = c.Clone()
-	if err := m.prepare(ctx, &c); err != nil {
+	if err := m.resolve(ctx, &c); err != nil {
 		return nil, err
 	}
 	s, err := m.Dialer.Dial(ctx, c)
@@ -84,27 +88,43 @@ func (m *Manager) dial(ctx context.Context, c Connection) (Session, error) {
 	return m.lease(s, c)
 }
 
-// prepare makes of c what a Dialer expects: valid, with Hops and secrets.
-func (m *Manager) prepare(ctx context.Context, c *Connection) error {
-	fail := func(phase Phase, err error) error {
-		return &Error{Op: "open", Phase: phase, Name: c.Name, Protocol: c.Protocol, Err: err}
+// complete checks c, which may come from a Registry or from a user, and fills
+// in its Hops.
+func (m *Manager) complete(ctx context.Context, c *Connection) error {
+	m.mu.Lock()
+	closed := m.closed
+	m.mu.Unlock()
+	if closed {
+		return errClosed(*c)
 	}
+	err := c.Validate()
 	if m.Dialer == nil {
-		return fail(PhaseLookup, errors.New("manager has no Dialer"))
+		err = errors.New("manager has no Dialer")
 	}
-	if err := c.Validate(); err != nil {
-		return fail(PhaseLookup, err)
+	if err == nil {
+		err = m.fillHops(ctx, c)
 	}
-	if err := m.fillHops(ctx, c); err != nil {
-		return fail(PhaseLookup, err)
+	if err != nil {
+		return &Error{Op: "open", Phase: PhaseLookup, Name: c.Name, Protocol: c.Protocol, Err: err}
 	}
+	return nil
+}
+
+func errClosed(c Connection) error {
+	return &Error{Op: "open", Name: c.Name, Protocol: c.Protocol, Err: fmt.Errorf("manager: %w", net.ErrClosed)}
+}
+
+// resolve puts the secrets of c and its Hops in the place of their references.
+func (m *Manager) resolve(ctx context.Context, c *Connection) error {
 	start := time.Now()
 	err := resolveSecrets(ctx, m.Secrets, c)
 	for i := range c.Hops {
-		err = errors.Join(err, resolveSecrets(ctx, m.Secrets, &c.Hops[i]))
+		if hopErr := resolveSecrets(ctx, m.Secrets, &c.Hops[i]); hopErr != nil {
+			err = errors.Join(err, fmt.Errorf("via %s: %w", c.Hops[i].Name, hopErr))
+		}
 	}
 	if err != nil {
-		err = fail(PhaseSecrets, err)
+		err = &Error{Op: "open", Phase: PhaseSecrets, Name: c.Name, Protocol: c.Protocol, Err: err}
 	}
 	reportStep(ctx, c.Name, Step{Phase: PhaseSecrets, Took: time.Since(start), Err: err})
 	return err
@@ -113,6 +133,7 @@ func (m *Manager) prepare(ctx context.Context, c *Connection) error {
 // fillHops looks up the connections that c.Via leads to, nearest first.
 func (m *Manager) fillHops(ctx context.Context, c *Connection) error {
 	seen := []string{c.Name}
+	c.Hops = nil
 	for via := c.Via; via != ""; {
 		if slices.Contains(seen, via) {
 			return &FieldError{Field: "via", Problem: fmt.Sprintf("leads in a circle: %q again", via)}
@@ -137,18 +158,26 @@ func (m *Manager) fillHops(ctx context.Context, c *Connection) error {
 // lease wraps s so that m knows of it until it is closed. The pool will take
 // it back here.
 func (m *Manager) lease(s Session, c Connection) (Session, error) {
+	l := &leased{Session: s, m: m}
+	if !m.hold(l) {
+		_ = s.Close()
+		return nil, errClosed(c)
+	}
+	return l, nil
+}
+
+// hold reports whether m is open and now knows of l.
+func (m *Manager) hold(l *leased) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		_ = s.Close()
-		return nil, &Error{Op: "open", Name: c.Name, Protocol: c.Protocol, Err: fmt.Errorf("manager: %w", net.ErrClosed)}
+		return false
 	}
 	if m.open == nil {
 		m.open = map[*leased]struct{}{}
 	}
-	l := &leased{Session: s, m: m}
 	m.open[l] = struct{}{}
-	return l, nil
+	return true
 }
 
 // Shutdown refuses new opens and waits until every session that was handed out
@@ -177,9 +206,13 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 // Dialer, if that is an io.Closer. Later calls close nothing more.
 func (m *Manager) Close() error {
 	m.mu.Lock()
-	m.closed = true
+	ended := m.ended
+	m.closed, m.ended = true, true
 	open := slices.Collect(maps.Keys(m.open))
 	m.mu.Unlock()
+	if ended {
+		return nil
+	}
 	for _, l := range open {
 		_ = l.Session.Close()
 	}

@@ -54,13 +54,15 @@ func (m *Memory) Lookup(ctx context.Context, name string) (Connection, error) {
 func (m *Memory) All(ctx context.Context) iter.Seq2[Connection, error] {
 	return func(yield func(Connection, error) bool) {
 		for _, c := range m.snapshot() {
-			if err := ctx.Err(); err != nil {
-				yield(Connection{}, err)
-				return
+			if ctx.Err() != nil {
+				break
 			}
 			if !yield(c.Clone(), nil) {
 				return
 			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(Connection{}, err)
 		}
 	}
 }
@@ -143,10 +145,7 @@ func (m *Memory) store(c Connection) Connection {
 func (m *Memory) tell(name string) {
 	for w := range m.watches {
 		w.changed[name] = struct{}{}
-		select {
-		case w.wake <- struct{}{}:
-		default: // it is awake already
-		}
+		w.signal()
 	}
 }
 
@@ -183,19 +182,32 @@ func (w *memoryWatch) run(ctx context.Context, m *Memory, yield func(Change, err
 			return
 		case <-w.wake:
 		}
-		for _, name := range w.take(m) {
-			if !yield(Change{Name: name}, nil) {
-				return
-			}
+		if name, ok := w.take(m); ok && !yield(Change{Name: name}, nil) {
+			return
 		}
 	}
 }
 
-// take returns the names that changed since it was called last, each once.
-func (w *memoryWatch) take(m *Memory) []string {
+// take returns a name that changed and leaves the others: whoever breaks out of
+// the loop finds them in the next.
+func (w *memoryWatch) take(m *Memory) (name string, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	names := slices.Sorted(maps.Keys(w.changed))
-	clear(w.changed)
-	return names
+	for name = range w.changed {
+		delete(w.changed, name)
+		ok = true
+		break
+	}
+	if len(w.changed) > 0 {
+		w.signal()
+	}
+	return name, ok
+}
+
+// signal must be called with Memory.mu held.
+func (w *memoryWatch) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it is awake already
+	}
 }

@@ -3,7 +3,7 @@ package hawser
 import (
 	"strconv"
 	"strings"
-	"unicode"
+	"unicode/utf8"
 )
 
 // Printable returns s with each control character, and each byte that is not
@@ -15,11 +15,13 @@ func Printable(s string) string {
 		return s
 	}
 	var b strings.Builder
-	for i, r := range s {
+	for size := 0; len(s) > 0; s = s[size:] {
+		var r rune
+		r, size = utf8.DecodeRuneInString(s)
 		switch {
-		case r == unicode.ReplacementChar && s[i] != "\uFFFD"[0]:
-			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i])>>4, 16) + strconv.FormatUint(uint64(s[i])&15, 16))
-		case unprintable(r) && r != unicode.ReplacementChar:
+		case r == utf8.RuneError && size == 1: // not U+FFFD itself, which has three bytes
+			b.WriteString(`\x` + strconv.FormatUint(uint64(s[0])>>4, 16) + strconv.FormatUint(uint64(s[0])&15, 16))
+		case unprintable(r) && r != utf8.RuneError:
 			quoted := strconv.QuoteRune(r)
 			b.WriteString(quoted[1 : len(quoted)-1])
 		default:
@@ -30,5 +32,5 @@ func Printable(s string) string {
 }
 
 func unprintable(r rune) bool {
-	return r == unicode.ReplacementChar || !strconv.IsPrint(r)
+	return r == utf8.RuneError || !strconv.IsPrint(r)
 }

@@ -27,7 +27,8 @@ type Step struct {
 // testing is how many connections TestAll tests at once.
 const testing = 8
 
-// Test goes through every step of reaching c, saved or not: secrets, resolve,
+// Test goes through every step of reaching c, saved or not: lookup, which
+// validates c and looks up the connections that its Via leads to, secrets, resolve,
 // connect, host key, login, and a probe, which lists the login directory of a
 // FileSystem and pings anything else. The session is closed afterwards. The
 // steps are in the Report, up to the one that failed.
@@ -39,12 +40,19 @@ func (m *Manager) Test(ctx context.Context, c Connection) Report {
 }
 
 func (m *Manager) test(ctx context.Context, c Connection) error {
+	start := time.Now()
+	c = c.Clone()
+	err := m.complete(ctx, &c)
+	reportStep(ctx, c.Name, Step{Phase: PhaseLookup, Took: time.Since(start), Err: err})
+	if err != nil {
+		return err
+	}
 	s, err := m.dial(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	start := time.Now()
+	start = time.Now()
 	detail, err := probe(ctx, s)
 	if err != nil {
 		err = &Error{Op: "test", Phase: PhaseProbe, Name: c.Name, Protocol: c.Protocol, Addr: c.Addr(), Err: err}

@@ -32,14 +32,17 @@ func (LocalSecrets) ResolveSecret(ctx context.Context, ref string) (string, erro
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	scheme, rest, _ := strings.Cut(ref, ":")
+	scheme, rest, ok := strings.Cut(ref, ":")
+	if !ok { // perhaps a literal that stands in the wrong place, so it is not quoted
+		return "", errors.New("secret reference has no scheme; write env:NAME or file:/path")
+	}
 	switch scheme {
 	case "env":
 		return secretFromEnv(rest)
 	case "file":
 		return secretFromFile(rest)
 	}
-	return "", fmt.Errorf("unknown scheme %q in secret reference; this resolver knows env: and file:", scheme)
+	return "", fmt.Errorf("unknown scheme %q in secret reference; this resolver knows env:NAME and file:/path", scheme)
 }
 
 func secretFromEnv(name string) (string, error) {
@@ -83,6 +86,13 @@ func resolveSecrets(ctx context.Context, r SecretResolver, c *Connection) error 
 			continue
 		}
 		value, err := r.ResolveSecret(ctx, ref)
+		switch {
+		case err != nil:
+		case value == "": // it would be no secret at all, and log in without one
+			err = errors.New("reference leads to an empty secret")
+		case breaksLine(name, value):
+			err = errors.New("secret holds CR, LF or NUL")
+		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", name, err))
 			continue

@@ -2,7 +2,9 @@ package hawser
 
 import (
 	"context"
+	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -23,14 +25,18 @@ var _ interface {
 // Dial returns the first Session that opens, or the error of the last attempt.
 // A ctx that ends during a pause leaves it at the attempts made so far.
 func (r *Retry) Dial(ctx context.Context, c Connection) (Session, error) {
+	if r.Dialer == nil {
+		return nil, &Error{Op: "open", Phase: PhaseLookup, Name: c.Name, Protocol: c.Protocol, Err: errors.New("retry has no Dialer")}
+	}
 	attempts, pause := r.Attempts, r.Pause
 	if attempts == 0 {
 		attempts = 3
 	}
-	if pause == 0 {
+	if pause <= 0 {
 		pause = time.Second
 	}
 	for {
+		pause = min(pause, math.MaxInt64/4) // twice that, and what jitter adds, still fits
 		s, err := r.Dialer.Dial(ctx, c)
 		attempts--
 		if err == nil || attempts < 1 || !Retryable(err) || !sleep(ctx, jitter(pause)) {

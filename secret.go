@@ -99,23 +99,39 @@ func (s Secret) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads {"ref": "env:NAME"} or a literal string. It refuses the
 // mask, because whoever stored that has lost the secret.
 func (s *Secret) UnmarshalJSON(b []byte) error {
-	var literal string
-	if json.Unmarshal(b, &literal) == nil {
-		if literal == mask {
+	var literal *string // nil after a null
+	if json.Unmarshal(b, &literal) == nil && literal != nil {
+		if *literal == mask {
 			return errors.New("the mask *** is not a secret; give the secret again or a reference")
 		}
-		*s = NewSecret(literal)
+		*s = NewSecret(*literal)
 		return nil
 	}
-	var r secretRef
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	// The decoder's own error may quote the secret, so it is not passed on.
-	if d.Decode(&r) != nil || r.Ref == "" {
+	ref, ok := decodeRef(b)
+	if !ok {
+		// The decoder's own error may quote the secret, so it is not passed on.
 		return errors.New(`want a string or {"ref": "env:NAME"}`)
 	}
-	*s = SecretRef(r.Ref)
+	*s = SecretRef(ref)
 	return nil
+}
+
+// decodeRef reads {"ref": "env:NAME"} token by token, because package json
+// takes "REF" for "ref", and the last of two.
+func decodeRef(b []byte) (ref string, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	var tokens []json.Token
+	for range 4 { // brace, name, value, brace
+		token, err := d.Token()
+		if err != nil {
+			return "", false
+		}
+		tokens = append(tokens, token)
+	}
+	ref, ok = tokens[2].(string)
+	_, err := d.Token()
+	ok = ok && ref != "" && err == io.EOF
+	return ref, ok && tokens[0] == json.Delim('{') && tokens[1] == "ref" && tokens[3] == json.Delim('}')
 }
 
 type secretRef struct {

@@ -12,7 +12,7 @@ func suggest(got string, known []string) string {
 		return fmt.Sprintf("; did you mean %q?", word)
 	}
 	const short = 20
-	if len(known) > short {
+	if len(known) > short || len(known) == 0 {
 		return ""
 	}
 	return "; want one of " + strings.Join(known, ", ")

@@ -120,6 +120,9 @@ func ParseURL(s string) (Connection, error) {
 		c.Protocol = Protocol(u.Scheme)
 	}
 	c.Host = u.Hostname()
+	if strings.Contains(c.Host, ":") && !isIP(c.Host) {
+		return Connection{}, &FieldError{Field: "host", Problem: "is not a DNS name or an IP address; write an IPv6 address in brackets"}
+	}
 	c.Auth.User = u.User.Username()
 	if password, set := u.User.Password(); set {
 		c.Auth.Password = NewSecret(password)
@@ -145,7 +148,12 @@ func (c *Connection) setParameters(rawQuery string) error {
 		return urlProblem("the part after ? is not name=value pairs joined by &")
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if err := c.setParameter(name, query[name]); err != nil {
+		err := c.setParameter(name, query[name])
+		if err != nil && strings.Contains(rawQuery, "@") {
+			// Of ftp://me:1?x=y@h the half behind the ? is of a password.
+			return urlProblem("the part after ? is not understood; percent-encode ? in user and password, and @ in values")
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -161,11 +169,10 @@ func (c *Connection) setParameter(name string, texts []string) error {
 	}
 	f, ok := c.field(name)
 	if !ok {
-		if f, ok = c.field(strings.TrimSuffix(name, ".ref")); !ok || f.value.Type() != reflect.TypeFor[Secret]() {
-			return unknownField(name)
-		}
-		f.value.Set(reflect.ValueOf(SecretRef(texts[0])))
-		return onlyOne(name, texts)
+		return c.setReference(name, texts)
+	}
+	if name == "tls.mode" && c.TLS.Mode != "" && texts[0] != string(c.TLS.Mode) {
+		return &FieldError{Field: name, Problem: "contradicts the scheme, which means " + string(c.TLS.Mode)}
 	}
 	if f.value.Kind() == reflect.Slice {
 		for _, text := range texts {
@@ -178,6 +185,26 @@ func (c *Connection) setParameter(name string, texts []string) error {
 		return err
 	}
 	return onlyOne(name, texts)
+}
+
+// setReference sets the secret that name with ".ref" behind stands for.
+func (c *Connection) setReference(name string, texts []string) error {
+	f, ok := c.field(strings.TrimSuffix(name, ".ref"))
+	if !ok || f.value.Type() != reflect.TypeFor[Secret]() {
+		return unknownField(name)
+	}
+	if !f.value.IsZero() {
+		return &FieldError{Field: f.name, Problem: "given twice, before the ? and as a reference"}
+	}
+	if texts[0] == "" {
+		return emptyReference(name)
+	}
+	f.value.Set(reflect.ValueOf(SecretRef(texts[0])))
+	return onlyOne(name, texts)
+}
+
+func emptyReference(name string) error {
+	return &FieldError{Field: name, Problem: "is empty; want a reference such as env:NAME"}
 }
 
 func onlyOne(name string, texts []string) error {
@@ -206,6 +233,9 @@ func (c *Connection) setExtra(group, key string, texts []string) error {
 	if !isRef {
 		return &FieldError{Field: "extra_secrets." + key, Problem: "a URL takes references alone; write extra_secrets." + key + ".ref=env:NAME"}
 	}
+	if texts[0] == "" {
+		return emptyReference("extra_secrets." + key + ".ref")
+	}
 	if c.ExtraSecrets == nil {
 		c.ExtraSecrets = map[string]Secret{}
 	}
@@ -233,13 +263,17 @@ func setField(f field, text string) error {
 		f.value.SetBool(b)
 		return wrong(err)
 	case f.value.Kind() == reflect.Int:
-		n, err := strconv.ParseInt(text, 10, 32)
+		n, err := strconv.ParseInt(text, 10, strconv.IntSize)
 		f.value.SetInt(n)
 		return wrong(err)
 	case f.value.Kind() == reflect.Uint16:
 		n, err := strconv.ParseUint(text, 10, 16)
 		f.value.SetUint(n)
 		return wrong(err)
+	case f.name == "extra":
+		return &FieldError{Field: f.name, Problem: "is a group; write extra.driver.setting=value"}
+	case f.name == "extra_secrets":
+		return &FieldError{Field: f.name, Problem: "is a group; write extra_secrets.driver.setting.ref=env:NAME"}
 	default:
 		return unknownField(f.name)
 	}

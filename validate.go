@@ -3,6 +3,7 @@ package hawser
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -58,6 +59,17 @@ func oneOf[T ~string](p *problems, name, what string, got T, known ...T) {
 	p.add(name, "unknown %s %q%s", what, got, suggest(string(got), words))
 }
 
+// eachOneOf is oneOf for a list, whose items must not be empty.
+func eachOneOf[T ~string](p *problems, name, what string, got []T, known ...T) {
+	for i, item := range got {
+		itemName := fmt.Sprintf("%s[%d]", name, i)
+		if item == "" {
+			p.add(itemName, "is empty; want the name of %s", what)
+		}
+		oneOf(p, itemName, what, item, known...)
+	}
+}
+
 func (c Connection) validateMain(p *problems) {
 	if strings.TrimSpace(c.Name) != c.Name {
 		p.add("name", "begins or ends with a space")
@@ -80,11 +92,13 @@ func validateHost(p *problems, name, host string) {
 		p.add(name, "is empty; want a DNS name or an IP address")
 	case strings.Contains(host, "://"):
 		p.add(name, "is a URL; want the name alone, and the rest in its own fields (ParseURL takes URLs apart)")
+	case strings.Contains(host, "@"): // it may stand behind a password, so it is not quoted
+		p.add(name, "has a login; write the name alone, the user in auth.user and the password in auth.password")
 	case strings.HasPrefix(host, "["):
 		p.add(name, "has brackets; write an IPv6 address without them")
 	case strings.Count(host, ":") == 1:
 		p.add(name, "has a port; write it in the field port")
-	case strings.ContainsAny(host, " /@?#") || strings.Contains(host, ":") && !isIP(host):
+	case strings.ContainsAny(host, " /?#") || strings.Contains(host, ":") && !isIP(host):
 		p.add(name, "%q is not a DNS name or an IP address", host)
 	}
 }
@@ -101,19 +115,32 @@ func (c Connection) validateText(p *problems) {
 	for f := range c.fields() {
 		switch v := f.value.Interface().(type) {
 		case Secret:
-			if !multiline(f.name) && strings.ContainsAny(v.Reveal(), "\r\n\x00") {
+			if breaksLine(f.name, v.Reveal()) {
 				p.add(f.name, "holds CR, LF or NUL")
 			}
 		default:
-			if f.value.Kind() == reflect.String && f.name != "description" && strings.ContainsFunc(f.value.String(), unicode.IsControl) {
-				p.add(f.name, "holds a control character: %q", f.value.String())
+			if f.value.Kind() != reflect.String || f.name == "description" {
+				continue
+			}
+			for _, r := range f.value.String() {
+				if unicode.IsControl(r) {
+					p.add(f.name, "holds the control character %q", r)
+					break
+				}
 			}
 		}
 	}
 }
 
-// multiline reports whether the secret called name is a file's content.
-func multiline(name string) bool { return strings.HasSuffix(name, ".content") }
+// breaksLine reports whether text, of the secret called name, would end one
+// message and start another. The content of a file may have lines, and of
+// secrets of other drivers nothing is known.
+func breaksLine(name, text string) bool {
+	if strings.HasSuffix(name, ".content") || strings.HasPrefix(name, "extra_secrets.") {
+		return false
+	}
+	return strings.ContainsAny(text, "\r\n\x00")
+}
 
 // owners tells for a group or field which protocols read it.
 func owners() map[string][]Protocol {
@@ -173,10 +200,10 @@ func (c Connection) validateExtra(p *problems) {
 			p.add(group, "key %q is not of the form driver.setting", key)
 		}
 	}
-	for key := range c.Extra {
+	for _, key := range slices.Sorted(maps.Keys(c.Extra)) {
 		check("extra", key)
 	}
-	for key := range c.ExtraSecrets {
+	for _, key := range slices.Sorted(maps.Keys(c.ExtraSecrets)) {
 		check("extra_secrets", key)
 	}
 }

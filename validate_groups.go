@@ -61,11 +61,10 @@ func (o TLSOptions) validate(p *problems, protocol Protocol) {
 	oneOf(p, "tls.mode", "mode", o.Mode, TLSNone, TLSExplicit, TLSImplicit)
 	oneOf(p, "tls.data", "protection", o.Data, ProtectPrivate, ProtectClear)
 	o.validateVersions(p)
+	eachOneOf(p, "tls.allow", "anomaly", o.Allow, Anomalies()...)
 	for i, anomaly := range o.Allow {
-		name := fmt.Sprintf("tls.allow[%d]", i)
-		oneOf(p, name, "anomaly", anomaly, Anomalies()...)
 		if anomaly == BadSignature || anomaly == Revoked {
-			p.add(name, "%q is never allowed: such a certificate proves nothing", anomaly)
+			p.add(fmt.Sprintf("tls.allow[%d]", i), "%q is never allowed: such a certificate proves nothing", anomaly)
 		}
 	}
 	off := o.Mode == TLSNone || o.Mode == "" && protocol == FTP
@@ -185,10 +184,8 @@ func (o SFTPOptions) validate(p *problems) {
 }
 
 func (o SMTPOptions) validate(p *problems) {
-	for i, mechanism := range o.Auth {
-		oneOf(p, fmt.Sprintf("smtp.auth[%d]", i), "mechanism", mechanism,
-			"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER", "EXTERNAL")
-	}
+	eachOneOf(p, "smtp.auth", "mechanism", o.Auth,
+		"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER", "EXTERNAL")
 }
 
 func (l Limits) validate(p *problems) {
