@@ -53,15 +53,19 @@ func packetName(kind byte) string {
 }
 
 // describe says what a packet is in one line, by its head: the name, what it
-// is about, and the request id, "OPEN /in/x.csv #7". It never shows content.
-func describe(head []byte, length int) string {
+// is about, and the request id, "OPEN /in/x.csv #f7". Ids with an f
+// are of the engine, those without of pkg/sftp. It never shows content.
+func describe(head []byte) string {
 	if len(head) < 5 {
-		return fmt.Sprintf("malformed packet of %d bytes", length)
+		return "malformed"
 	}
 	kind, id, rest := head[0], binary.BigEndian.Uint32(head[1:]), head[5:]
 	text := packetName(kind)
 	if about := subject(kind, rest); about != "" {
 		text += " " + about
+	}
+	if id >= firstID {
+		return fmt.Sprintf("%s #f%d", text, id-firstID)
 	}
 	return fmt.Sprintf("%s #%d", text, id)
 }
@@ -135,16 +139,9 @@ func statusText(rest []byte) string {
 	if len(rest) < 4 {
 		return "malformed"
 	}
-	names := []string{
-		"OK", "EOF", "NO_SUCH_FILE", "PERMISSION_DENIED", "FAILURE", "BAD_MESSAGE",
-		"NO_CONNECTION", "CONNECTION_LOST", "OP_UNSUPPORTED",
-	}
 	code := binary.BigEndian.Uint32(rest)
-	text := fmt.Sprintf("code %d", code)
-	if int(code) < len(names) {
-		text = names[code]
-	}
-	if message, _, ok := cutString(rest[4:]); ok && len(message) > 0 && code > 1 {
+	text := statusName(code)
+	if message, _, ok := cutString(rest[4:]); ok && len(message) > 0 && code > statusEOF {
 		text += fmt.Sprintf(" %q", message)
 	}
 	return text
@@ -157,9 +154,4 @@ func handleText(handle []byte) string {
 		return fmt.Sprint(binary.BigEndian.Uint32(handle))
 	}
 	return fmt.Sprintf("%x", handle)
-}
-
-// isEmptyData reports whether the packet is a DATA without a byte.
-func isEmptyData(head []byte) bool {
-	return len(head) >= 9 && head[0] == fxpData && binary.BigEndian.Uint32(head[5:]) == 0
 }

@@ -1,6 +1,7 @@
 package sftp
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,9 +22,8 @@ const (
 	maxPacket = 261120
 	// maxReply bounds the packets of the handshake, in bytes.
 	maxReply = 256 << 10
-	// limitsID is the request id of the question for the limits. It is far
-	// from those that pkg/sftp counts from one.
-	limitsID = 1 << 31
+	// limitsID is the request id of the question for the limits.
+	limitsID = firstID
 
 	limitsExtension = "limits@openssh.com"
 )
@@ -31,7 +31,7 @@ const (
 // A greeting is what a server says of itself before the first request.
 type greeting struct {
 	packet     int    // the largest READ and WRITE, in bytes
-	versionMsg []byte // the VERSION packet with its length, to be replayed
+	replay     []byte // the VERSION packet with its length
 	extensions map[string]string
 }
 
@@ -39,10 +39,15 @@ type greeting struct {
 // before pkg/sftp, which can ask for neither, takes over the stream.
 func greet(stream io.ReadWriter) (greeting, error) {
 	init := binary.BigEndian.AppendUint32([]byte{fxpInit}, version)
-	if err := sendPacket(stream, init); err != nil {
+	if err := writePacket(stream, init); err != nil {
 		return greeting{}, err
 	}
-	reply, err := receivePacket(stream)
+	r := bufio.NewReader(stream)
+	reply, err := readPacket(r)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		// ProFTPD says no more than this where it is told to speak others.
+		return greeting{}, fmt.Errorf("%w: the server ended SFTP before its VERSION; it may want one other than %d: %w", hawser.ErrLost, version, err)
+	}
 	if err != nil {
 		return greeting{}, err
 	}
@@ -51,25 +56,27 @@ func greet(stream io.ReadWriter) (greeting, error) {
 		return greeting{}, err
 	}
 	if _, ok := g.extensions[limitsExtension]; ok {
-		g.packet, err = askLimits(stream)
+		g.packet, err = askLimits(stream, r)
 	}
+	// A server that says more than it was asked has pkg/sftp complain of it.
+	more, _ := r.Peek(r.Buffered())
+	g.replay = append(g.replay, more...)
 	return g, err
 }
 
-func sendPacket(w io.Writer, packet []byte) error {
+func writePacket(w io.Writer, packet []byte) error {
 	_, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(packet))), packet...))
 	return err
 }
 
-func receivePacket(r io.Reader) ([]byte, error) {
+func readPacket(r *bufio.Reader) ([]byte, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
 	}
 	length := binary.BigEndian.Uint32(head[:])
 	if length == 0 || length > maxReply {
-		// A login script that prints something looks like a packet of its first letters.
-		return nil, fmt.Errorf("not an SFTP packet: begins with %q; does the login shell print a text?", hawser.Printable(string(head[:])))
+		return nil, notSFTP(head[:], r)
 	}
 	packet := make([]byte, length)
 	if _, err := io.ReadFull(r, packet); err != nil {
@@ -78,13 +85,21 @@ func receivePacket(r io.Reader) ([]byte, error) {
 	return packet, nil
 }
 
+// notSFTP quotes what came in place of a packet: a login script that prints
+// something looks like a packet of its first letters.
+func notSFTP(head []byte, r *bufio.Reader) error {
+	const most = 200
+	more, _ := r.Peek(min(r.Buffered(), most))
+	return fmt.Errorf("not an SFTP packet: begins with %q; does the login shell print a text?", append(head, more...))
+}
+
 // parseVersion reads the VERSION packet (section 4).
 func parseVersion(packet []byte) (greeting, error) {
 	if len(packet) < 5 || packet[0] != fxpVersion {
-		return greeting{}, fmt.Errorf("want VERSION as the server's first packet, got type %d", packet[0])
+		return greeting{}, fmt.Errorf("want VERSION as the server's first packet, got %q", packet[:min(len(packet), 5)])
 	}
 	g := greeting{packet: defaultPacket, extensions: map[string]string{}}
-	g.versionMsg = append(binary.BigEndian.AppendUint32(nil, uint32(len(packet))), packet...)
+	g.replay = append(binary.BigEndian.AppendUint32(nil, uint32(len(packet))), packet...)
 	if got := binary.BigEndian.Uint32(packet[1:]); got != version {
 		return greeting{}, fmt.Errorf("%w: the server speaks SFTP version %d alone, and this package version %d", errors.ErrUnsupported, got, version)
 	}
@@ -103,13 +118,13 @@ func parseVersion(packet []byte) (greeting, error) {
 }
 
 // askLimits asks for the largest packets that the server takes.
-func askLimits(stream io.ReadWriter) (int, error) {
+func askLimits(w io.Writer, r *bufio.Reader) (int, error) {
 	ask := binary.BigEndian.AppendUint32([]byte{fxpExtended}, limitsID)
 	ask = binary.BigEndian.AppendUint32(ask, uint32(len(limitsExtension)))
-	if err := sendPacket(stream, append(ask, limitsExtension...)); err != nil {
+	if err := writePacket(w, append(ask, limitsExtension...)); err != nil {
 		return 0, err
 	}
-	reply, err := receivePacket(stream)
+	reply, err := readPacket(r)
 	if err != nil {
 		return 0, err
 	}
@@ -138,18 +153,6 @@ func parseLimits(packet []byte) (int, error) {
 		return defaultPacket, nil
 	}
 	return int(size), nil
-}
-
-// cutString splits an SSH string off b (RFC 4251, section 5).
-func cutString(b []byte) (s, rest []byte, ok bool) {
-	if len(b) < 4 {
-		return nil, nil, false
-	}
-	n := binary.BigEndian.Uint32(b)
-	if uint64(n) > uint64(len(b)-4) {
-		return nil, nil, false
-	}
-	return b[4 : 4+n], b[4+n:], true
 }
 
 // complaint is what a server wrote as an error instead of speaking SFTP.

@@ -24,7 +24,9 @@ func newInfo(f os.FileInfo) fs.FileInfo {
 	if told, ok := f.Sys().(*sftp.FileStat); ok {
 		attributes.Owner = strconv.FormatUint(uint64(told.UID), 10)
 		attributes.Group = strconv.FormatUint(uint64(told.GID), 10)
-		attributes.Accessed = time.Unix(int64(told.Atime), 0)
+		if told.Atime != 0 || told.Mtime != 0 { // else the server told neither
+			attributes.Accessed = time.Unix(int64(told.Atime), 0)
+		}
 	}
 	return info{FileInfo: f, attributes: attributes}
 }

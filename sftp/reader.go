@@ -6,8 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-
-	"github.com/pkg/sftp"
 )
 
 // Open reads a file from offset; see hawser.FileSystem. The reader has
@@ -17,19 +15,16 @@ func (s *Session) Open(ctx context.Context, name string, offset int64) (io.ReadC
 	if offset < 0 {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w: negative offset", fs.ErrInvalid)}
 	}
-	file, err := call(ctx, s, "open", name, func() (*sftp.File, error) { return s.client.Open(name) }, closeLate)
+	f, err := s.openFile(ctx, "open", name, openRead)
 	if err != nil {
 		return nil, err
 	}
 	return &reader{
-		transfer: newTransfer(s, name, file),
+		transfer: newTransfer(f),
 		ctx:      ctx, unlisten: s.log.Listen(ctx),
 		next: offset, done: offset, window: 1,
 	}, nil
 }
-
-// closeLate closes a file whose opener did not wait for it.
-func closeLate(file *sftp.File) { _ = file.Close() }
 
 // A reader reads ahead: it keeps a window of chunks under way, which opens as
 // they are consumed. It holds the ctx that governs it.
@@ -91,7 +86,13 @@ func (r *reader) Close() error {
 	}
 	r.closed = true
 	r.unlisten()
-	r.settle(func() error { return nil })
+	for _, c := range r.queue {
+		if c.answered() {
+			r.give(c)
+		}
+	}
+	r.s.fileClosed()
+	r.s.engine.start(r.closing()) // an answer to reading tells nothing more
 	return nil
 }
 
@@ -106,11 +107,11 @@ func (r *reader) peek() ([]byte, error) {
 		}
 		r.ask()
 		head := r.queue[0]
-		if err := r.wait(r.ctx, head); err != nil {
+		if err := head.wait(r.ctx); err != nil {
 			return nil, r.fail(err)
 		}
 		if r.used < head.n {
-			return head.buf[r.used:head.n], nil
+			return head.content[r.used:head.n], nil
 		}
 		r.advance(head)
 	}
@@ -121,20 +122,20 @@ func (r *reader) peek() ([]byte, error) {
 func (r *reader) ask() {
 	for len(r.queue) < r.window && !slices.ContainsFunc(r.queue, isLast) {
 		c := r.take(r.next)
-		r.next += int64(len(c.buf))
+		r.next += int64(len(c.content))
 		r.queue = append(r.queue, c)
 		r.read(c)
 	}
 }
 
 // isLast reports whether nothing behind c will be read.
-func isLast(c *chunk) bool { return isDone(c) && c.err != nil }
+func isLast(c *chunk) bool { return c.answered() && c.err != nil }
 
 // advance leaves head, which is consumed, behind: for the next chunk, or for
 // good if it was the last.
 func (r *reader) advance(head *chunk) {
-	if head.err != nil {
-		_ = r.fail(head.err)
+	if err := head.failure(); err != nil {
+		_ = r.fail(err)
 		return
 	}
 	r.queue = append(r.queue[:0], r.queue[1:]...)

@@ -19,11 +19,13 @@ import (
 type Session struct {
 	shell      *ssh.Session
 	client     *sftp.Client
-	wire       *wire
+	engine     *engine
 	log        *wirelog.Log
 	calls      *bounded.Caller
 	packet     int               // the largest READ and WRITE, in bytes
 	extensions map[string]string // that the server announced
+
+	chunks sync.Pool // of *chunk that no request refers to
 
 	mu    sync.Mutex // guards files
 	files int        // open ones
@@ -55,10 +57,21 @@ func start(ctx context.Context, shell *ssh.Session, c hawser.Connection) (*Sessi
 	}
 	s.log.Received("VERSION %d, packets of %d bytes", version, g.packet)
 	s.packet, s.extensions = g.packet, g.extensions
-	s.wire = newWire(stream, g, s.log, shell.Lose)
-	s.calls.Silence = s.wire.silence
-	s.client, err = sftp.NewClientPipe(s.wire, s.wire, sftp.MaxPacketUnchecked(g.packet))
-	return s, err
+	w := newWire(stream, g, s.log, shell.Lose)
+	s.calls.Silence = w.silence
+	s.engine = newEngine(w.send, s.calls)
+	w.engine = s.engine
+	s.calls.Go(func() {
+		<-shell.Ended()
+		s.engine.end(shell.Cause())
+	})
+	s.client, err = sftp.NewClientPipe(w, w)
+	if err != nil {
+		return nil, err
+	}
+	// pkg/sftp gives up reading at a packet that it cannot place, and tells nobody but its calls.
+	s.calls.Go(func() { shell.Lose(malformed(s.client.Wait())) })
+	return s, nil
 }
 
 // Ping makes one round trip, a REALPATH of the login directory.
@@ -117,10 +130,11 @@ func guarded[T any](s *Session, fn func() (T, error)) func() (T, error) {
 	return func() (value T, err error) {
 		defer func() {
 			if r := recover(); r != nil {
-				err = fmt.Errorf("%w: malformed answer: %v", hawser.ErrLost, r)
+				err = malformed(fmt.Errorf("%v", r))
 				s.shell.Lose(err)
 			}
 		}()
-		return fn()
+		value, err = fn()
+		return value, s.judge(err)
 	}
 }

@@ -2,11 +2,8 @@ package sftp
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
-
-	"github.com/pkg/sftp"
+	"encoding/binary"
+	"io"
 
 	"github.com/hawser/hawser"
 )
@@ -15,84 +12,75 @@ import (
 // packets of 255 KiB that is 16 MiB of buffers.
 const maxWindow = 64
 
-// A transfer moves the content of one open file in chunks of at most a packet,
-// which never lose bytes to pkg/sftp #658. It is the one place that knows how
-// bytes travel; a faster engine on the same stream takes its place.
-//
-// Its chunks run concurrently; its other methods are for the goroutine that
-// reads or writes the file.
+// offsetAndLength is what follows the handle in a READ and a WRITE, in bytes.
+const offsetAndLength = 8 + 4
+
+// A transfer moves the content of one open file in chunks of at most a packet.
+// It is for the goroutine that reads or writes the file.
 type transfer struct {
-	s        *Session
-	name     string
-	file     *sftp.File
-	inFlight sync.WaitGroup // chunks
-	free     []*chunk       // for reuse; only those that are in nobody's hands
+	*file
+	room int // of the head of a READ or WRITE, in bytes
 }
 
-// A chunk is a range of a file on its way.
+// A chunk is a range of a file and the request that moves it.
 type chunk struct {
-	offset int64
-	buf    []byte
-	n      int           // bytes of buf that are content
-	err    error         // valid once done is closed
-	done   chan struct{} // closed when the server answered
+	request
+	offset  int64
+	memory  []byte // maxRoom, then content
+	content []byte // as long as a packet
+	filled  int    // bytes of content that are to be written
 }
 
-// newTransfer takes over file. The caller calls close.
-func newTransfer(s *Session, name string, file *sftp.File) *transfer {
-	s.fileOpened()
-	return &transfer{s: s, name: name, file: file}
+// newTransfer takes over f.
+func newTransfer(f *file) *transfer {
+	f.s.fileOpened()
+	return &transfer{file: f, room: headSize + 4 + len(f.handle) + offsetAndLength}
 }
+
+// maxRoom is what the head of a WRITE takes at most, in bytes.
+const maxRoom = headSize + 4 + maxHandle + offsetAndLength
 
 // take returns an empty chunk for offset.
 func (t *transfer) take(offset int64) *chunk {
-	var c *chunk
-	if last := len(t.free) - 1; last >= 0 {
-		c, t.free = t.free[last], t.free[:last]
-	} else {
-		c = &chunk{buf: make([]byte, t.s.packet)}
+	c, ok := t.s.chunks.Get().(*chunk)
+	if !ok {
+		c = &chunk{memory: make([]byte, maxRoom+t.s.packet)}
+		c.content = c.memory[maxRoom:]
 	}
-	c.offset, c.n, c.err, c.done = offset, 0, nil, make(chan struct{})
+	c.offset, c.filled, c.packet, c.into = offset, 0, nil, nil
 	return c
 }
 
-// give back a chunk that nothing refers to any more.
-func (t *transfer) give(c *chunk) { t.free = append(t.free, c) }
+// give back a chunk whose request is answered.
+func (t *transfer) give(c *chunk) { t.s.chunks.Put(c) }
 
-// read starts to fill all of c. At the end of the file c.err is io.EOF and
-// c.n what there was.
+// read starts to fill c. At the end of the file there is less in it, and
+// [chunk.failure] is io.EOF.
 func (t *transfer) read(c *chunk) {
-	t.start(c, func() (int, error) {
-		n, err := t.file.ReadAt(c.buf, c.offset)
-		if n < len(c.buf) && err == nil {
-			// pkg/sftp lets a STATUS of OK pass as an answer to a READ.
-			err = fmt.Errorf("the server answered a READ of %d bytes with %d and no reason", len(c.buf), n)
-		}
-		return n, err
-	})
+	c.packet = t.head(c, fxpRead, c.memory[:0], len(c.content)) // in the room that it does not use itself
+	c.into = c.content
+	t.s.engine.start(&c.request)
 }
 
-// write starts to send the first c.n bytes of c.
+// write starts to send what c is filled with.
 func (t *transfer) write(c *chunk) {
-	t.start(c, func() (int, error) { return t.file.WriteAt(c.buf[:c.n], c.offset) })
+	begin := maxRoom - t.room
+	t.head(c, fxpWrite, c.memory[begin:begin], c.filled)
+	c.packet = c.memory[begin : maxRoom+c.filled]
+	t.s.engine.start(&c.request)
 }
 
-func (t *transfer) start(c *chunk, run func() (int, error)) {
-	t.inFlight.Add(1)
-	finish := func(n int, err error) {
-		c.n, c.err = n, err
-		close(c.done)
-		t.inFlight.Done()
-	}
-	started := t.s.calls.Start(func() { finish(guarded(t.s, run)()) })
-	if !started {
-		finish(0, t.s.shell.Cause())
-	}
+// head appends what READ and WRITE begin with to b: room bytes.
+func (t *transfer) head(c *chunk, kind byte, b []byte, length int) []byte {
+	b = append(b, 0, 0, 0, 0, kind, 0, 0, 0, 0)
+	b = appendString(b, t.handle)
+	b = binary.BigEndian.AppendUint64(b, uint64(c.offset))
+	return binary.BigEndian.AppendUint32(b, uint32(length))
 }
 
-// wait returns when the server answered c or ctx ended. The error is only
-// ctx's; that of the answer is in c.err.
-func (t *transfer) wait(ctx context.Context, c *chunk) error {
+// wait returns when c is answered or ctx ended. The error is only ctx's; that
+// of the answer is c.failure.
+func (c *chunk) wait(ctx context.Context) error {
 	select {
 	case <-c.done:
 		return nil
@@ -106,34 +94,24 @@ func (t *transfer) wait(ctx context.Context, c *chunk) error {
 	}
 }
 
-// settle runs last when no chunk is in flight any more, then closes the file.
-// It does not wait; the channel is closed when all is done, which an end of
-// the session hurries.
-func (t *transfer) settle(last func() error) (done chan struct{}, result *error) {
-	done, result = make(chan struct{}), new(error)
-	finish := func(err error) {
-		*result = err
-		t.s.fileClosed()
-		close(done)
+func (c *chunk) answered() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
 	}
-	started := t.s.calls.Go(func() {
-		t.inFlight.Wait() // each chunk has its own watchdog
-		if !t.s.calls.Start(func() { finish(t.end(last)) }) {
-			finish(t.s.shell.Cause())
-		}
-	})
-	if !started {
-		finish(t.s.shell.Cause())
-	}
-	return done, result
 }
 
-// end runs last and closes the file.
-func (t *transfer) end(last func() error) error {
-	_, err := guarded(t.s, func() (struct{}, error) {
-		return struct{}{}, errors.Join(last(), t.file.Close())
-	})()
-	return err
+// failure is why c, which is answered, was not moved whole; nil if it was.
+func (c *chunk) failure() error {
+	if c.into == nil {
+		return answerOf(&c.request)
+	}
+	if code, ok := statusCode(c.err); ok && code == statusEOF {
+		return io.EOF
+	}
+	return c.err
 }
 
 // report tells the traces of ctx how far the file is.

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"sync"
 	"time"
-
-	"github.com/pkg/sftp"
 
 	"github.com/hawser/hawser"
 )
@@ -20,27 +17,26 @@ import (
 // is given up, Close returns a *hawser.PartialError within moments; where the
 // server is slow to settle what is under way, the file is cut a little later.
 func (s *Session) Create(ctx context.Context, name string, offset int64) (io.WriteCloser, error) {
-	flags := os.O_WRONLY // some servers refuse O_RDWR for uploads (AWS Transfer)
-	if offset == 0 {
-		flags |= os.O_CREATE | os.O_TRUNC
+	if offset < 0 {
+		return nil, &fs.PathError{Op: "create", Path: name, Err: fmt.Errorf("%w: negative offset", fs.ErrInvalid)}
 	}
-	file, err := call(ctx, s, "create", name, func() (*sftp.File, error) {
-		if offset < 0 {
-			return nil, fmt.Errorf("%w: negative offset", fs.ErrInvalid)
-		}
-		return s.client.OpenFile(name, flags)
-	}, closeLate)
+	flags := uint32(openWrite) // without reading, which some servers refuse uploads (AWS Transfer)
+	if offset == 0 {
+		flags |= openCreate | openTruncate
+	}
+	f, err := s.openFile(ctx, "create", name, flags)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{transfer: newTransfer(s, name, file), ctx: ctx, unlisten: s.log.Listen(ctx)}
+	w := &writer{transfer: newTransfer(f), ctx: ctx, unlisten: s.log.Listen(ctx)}
 	if offset > 0 {
 		err = w.resume(offset)
 	}
 	if err != nil {
 		w.unlisten()
-		w.settle(func() error { return nil })
-		return nil, err
+		s.fileClosed()
+		s.engine.start(f.closing())
+		return nil, s.pathError("create", name, err)
 	}
 	return w, nil
 }
@@ -54,7 +50,7 @@ type writer struct {
 
 	filling *chunk // nil: none
 	next    int64  // offset of the next chunk
-	size    int64  // of the file before, where it is continued
+	before  int64  // size of the file that is continued
 	err     error  // sticky
 	closed  bool
 
@@ -66,13 +62,14 @@ type writer struct {
 
 // resume checks that the file reaches up to offset.
 func (w *writer) resume(offset int64) error {
-	found, err := call(w.ctx, w.s, "create", w.name, func() (os.FileInfo, error) { return w.file.Stat() }, nil)
+	size, err := w.file.size(w.ctx)
 	if err != nil {
 		return err
 	}
-	if w.size = found.Size(); offset > w.size {
-		return &fs.PathError{Op: "create", Path: w.name, Err: fmt.Errorf("%w: offset %d is behind the end of the file at %d", fs.ErrInvalid, offset, w.size)}
+	if offset > size {
+		return fmt.Errorf("%w: offset %d is behind the end of the file at %d", fs.ErrInvalid, offset, size)
 	}
+	w.before = size
 	w.next, w.good = offset, offset
 	return nil
 }
@@ -85,11 +82,11 @@ func (w *writer) Write(p []byte) (int, error) {
 			return written, err
 		}
 		c := w.chunk()
-		n := copy(c.buf[c.n:], p)
-		c.n += n
+		n := copy(c.content[c.filled:], p)
+		c.filled += n
 		written += n
 		p = p[n:]
-		if c.n == len(c.buf) {
+		if c.filled == len(c.content) {
 			w.send()
 		}
 	}
@@ -104,8 +101,8 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 			return taken, err
 		}
 		c := w.chunk()
-		n, err := io.ReadFull(r, c.buf[c.n:])
-		c.n += n
+		n, err := io.ReadFull(r, c.content[c.filled:])
+		c.filled += n
 		taken += int64(n)
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
 			return taken, nil
@@ -164,7 +161,7 @@ func (w *writer) chunk() *chunk {
 func (w *writer) send() {
 	c := w.filling
 	w.filling = nil
-	w.next += int64(c.n)
+	w.next += int64(c.filled)
 	w.mu.Lock()
 	w.queue = append(w.queue, c)
 	w.mu.Unlock()
@@ -177,10 +174,10 @@ func (w *writer) reap(most int) bool {
 	w.mu.Lock()
 	queue := w.queue
 	w.mu.Unlock()
-	if len(queue) == 0 || len(queue) <= most && !isDone(queue[0]) {
+	if len(queue) == 0 || len(queue) <= most && !queue[0].answered() {
 		return false
 	}
-	if err := w.wait(w.ctx, queue[0]); err != nil {
+	if err := queue[0].wait(w.ctx); err != nil {
 		w.err = err
 		return false
 	}
@@ -194,69 +191,83 @@ func (w *writer) reap(most int) bool {
 	return w.err == nil
 }
 
-// acknowledge takes the oldest chunk, which is done, off the queue. mu is held.
+// acknowledge takes the oldest chunk, which is answered, off the queue. mu is
+// held.
 func (w *writer) acknowledge() error {
 	c := w.queue[0]
-	if c.err != nil {
-		return c.err
+	if err := c.failure(); err != nil {
+		return err
 	}
-	w.good += int64(c.n)
+	w.good += int64(c.filled)
 	w.queue = w.queue[1:]
 	return nil
 }
 
-func isDone(c *chunk) bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
-	}
-}
-
 // complete cuts off what a continued file had behind the end, and closes.
 func (w *writer) complete() error {
-	done, result := w.settle(func() error {
-		if w.size > w.good {
-			return w.file.Truncate(w.good)
-		}
+	defer w.s.fileClosed()
+	var err error
+	if w.before > w.good {
+		err = w.truncate(w.ctx, w.good)
+	}
+	if w.ctx.Err() != nil {
+		w.s.engine.start(w.closing()) // nobody waits, but the server shall not keep the handle
+	}
+	if closing := w.close(w.ctx); err == nil {
+		err = closing
+	}
+	switch {
+	case err == nil:
 		return nil
-	})
-	select {
-	case <-done:
-	case <-w.ctx.Done():
-		return &hawser.PartialError{Name: w.name, Good: w.good, Err: w.ctx.Err()}
+	case isContext(err):
+		return &hawser.PartialError{Name: w.name, Good: w.good, Err: err}
 	}
-	if *result != nil {
-		// A server may have kept the content back until now, so none of it is sure.
-		return &hawser.PartialError{Name: w.name, Err: w.s.explain(*result)}
-	}
-	return nil
+	// A server may have kept the content back until now, so none of it is sure.
+	return &hawser.PartialError{Name: w.name, Err: w.s.explain(err)}
 }
 
 // abandon cuts the file to what is right.
 func (w *writer) abandon() error {
 	const patience = 500 * time.Millisecond
-	done, result := w.settle(func() error { return w.file.Truncate(w.conclude()) })
+	cut := make(chan error, 1)
+	started := w.s.calls.Go(func() { cut <- w.cut() })
+	err := w.s.explain(w.err)
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-done:
+	case failed := <-cut:
+		if failed != nil && w.s.shell.Cause() == nil {
+			err = errors.Join(err, fmt.Errorf("the file could not be cut to that: %w", w.s.explain(failed)))
+		}
 	case <-timer.C:
-		result = new(error)
+	case <-w.s.shell.Ended():
 	}
-	err := w.s.explain(w.err)
-	if *result != nil && w.s.shell.Cause() == nil {
-		err = errors.Join(err, fmt.Errorf("the file could not be cut to that: %w", w.s.explain(*result)))
+	if !started {
+		w.s.fileClosed()
 	}
 	return &hawser.PartialError{Name: w.name, Good: w.conclude(), Err: err}
+}
+
+// cut waits for what is under way, cuts the file and closes it. The writer's
+// own ctx may have ended; the session's end, or the server's silence, bounds
+// this.
+func (w *writer) cut() error {
+	defer w.s.fileClosed()
+	w.mu.Lock()
+	queue := w.queue
+	w.mu.Unlock()
+	for _, c := range queue {
+		<-c.done
+	}
+	ctx := context.WithoutCancel(w.ctx)
+	return errors.Join(w.truncate(ctx, w.conclude()), w.close(ctx))
 }
 
 // conclude settles how much is right: whatever was acknowledged by now.
 func (w *writer) conclude() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for !w.final && len(w.queue) > 0 && isDone(w.queue[0]) {
+	for !w.final && len(w.queue) > 0 && w.queue[0].answered() {
 		if w.acknowledge() != nil {
 			break
 		}

@@ -54,16 +54,6 @@ func (c *Caller) Go(fn func()) bool {
 	return true
 }
 
-// Start runs fn in a goroutine that Wait waits for, and whose silence ends the
-// session as in Do. It reports whether it did: not once Wait was called.
-func (c *Caller) Start(fn func()) bool {
-	return c.Go(func() {
-		watchdog := c.watch(c.Lost)
-		defer watchdog.Stop()
-		fn()
-	})
-}
-
 // Do runs fn and returns its result. When ctx ends first, fn is abandoned and
 // the error is the context's; what it returns later goes to late, if that is
 // not nil. A fn that has not returned after Timeout, abandoned or not, means
@@ -145,7 +135,7 @@ func (c *Caller) watch(bark func(error)) *watchdog {
 		if w.stopped {
 			return
 		}
-		if left := c.Timeout - c.silence(start); left > 0 && time.Since(start) < patience*c.Timeout {
+		if left := c.Left(time.Since(start)); left > 0 {
 			w.timer.Reset(left)
 			return
 		}
@@ -155,12 +145,16 @@ func (c *Caller) watch(bark func(error)) *watchdog {
 	return w
 }
 
-func (c *Caller) silence(start time.Time) time.Duration {
-	since := time.Since(start)
-	if c.Silence == nil {
-		return since
+// Left is how long the answer to a call that is age old may still take.
+func (c *Caller) Left(age time.Duration) time.Duration {
+	if age >= patience*c.Timeout {
+		return 0
 	}
-	return min(since, c.Silence())
+	silence := age
+	if c.Silence != nil {
+		silence = min(age, c.Silence())
+	}
+	return c.Timeout - silence
 }
 
 // NoAnswer is the error of a wait that a Connection's Timeout ended.
