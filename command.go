@@ -27,7 +27,8 @@ type Command struct {
 	Stdin io.Reader
 	// Stdout and Stderr take what the command writes; nil drops it. Each is
 	// written by one goroutine at a time; where both are the same, their
-	// writes may interleave.
+	// writes may interleave. A Write that blocks holds up a Run that was
+	// cancelled for a second at most.
 	Stdout, Stderr io.Writer
 	// Env is set before the command starts. A server that refuses a variable
 	// (OpenSSH takes only those of its AcceptEnv) fails the Run, before the

@@ -32,7 +32,8 @@ type login struct {
 	tried    []string // methods that the server refused
 	takes    []string // methods that the server would take
 	answered bool     // the password was an answer to a question
-	problem  error    // what ended a method on this side
+	problem  error    // what first ended a method on this side
+	ours     bool     // the method tried last ended on this side
 }
 
 // newLogin loads the keys of c, and those of the agent. ctx bounds the login.
@@ -73,7 +74,7 @@ func (l *login) methods() []xssh.AuthMethod {
 func (l *login) offerKeys() ([]xssh.Signer, error) {
 	for _, signer := range l.signers {
 		key := signer.PublicKey()
-		l.log.Sent("USERAUTH_REQUEST %s publickey %s %s", l.user, key.Type(), xssh.FingerprintSHA256(key))
+		l.log.Sent("USERAUTH_REQUEST %s publickey %s %s", l.user, key.Type(), fingerprint(key))
 	}
 	return l.signers, nil
 }
@@ -81,7 +82,7 @@ func (l *login) offerKeys() ([]xssh.Signer, error) {
 func (l *login) offerPassword() (string, error) {
 	if l.answered && slices.Contains(l.tried, methodInteractive) {
 		// It would be refused again, and may lock the account.
-		return "", l.fail(errors.New("the password was refused as an answer already"))
+		return "", l.fail(errors.New("the password was refused as an answer to keyboard-interactive, so it was not tried again"))
 	}
 	l.log.Sent("USERAUTH_REQUEST %s password ***", l.user)
 	return l.password.Reveal(), nil
@@ -103,8 +104,12 @@ func (l *login) answer(_, instruction string, questions []string, echos []bool) 
 	return []string{l.password.Reveal()}, nil
 }
 
+// fail ends a method on this side. The first reason is the one that counts.
 func (l *login) fail(err error) error {
-	l.problem = err
+	if l.problem == nil {
+		l.problem = err
+	}
+	l.ours = true
 	return err
 }
 
@@ -120,7 +125,10 @@ func quoteAll(texts []string) string {
 // It leaves the choice to x/crypto, which goes through methods in order.
 func (l *login) observe(state *xssh.ClientAuthContext) (xssh.AuthMethod, error) {
 	l.tried, l.takes = state.TriedMethods, state.AllowedMethods
-	l.log.Received("USERAUTH_FAILURE %s", strings.Join(l.takes, ","))
+	if !l.ours { // x/crypto also calls it when the server has said nothing
+		l.log.Received("USERAUTH_FAILURE %s", strings.Join(l.takes, ","))
+	}
+	l.ours = false
 	return nil, nil
 }
 
@@ -134,13 +142,14 @@ func (l *login) refusal(err error) error {
 	if offered := l.offered(); len(offered) > 0 {
 		text = "offered " + strings.Join(offered, " and ") + "; " + text
 	}
-	for _, more := range []error{l.problem, l.agentErr} {
-		if more != nil {
-			text += "; " + more.Error()
-		}
+	if l.agentErr != nil {
+		text += "; " + l.agentErr.Error()
 	}
 	if inner := errors.Unwrap(err); inner != nil {
 		err = inner // without "handshake failed", which is wrong of a login
+	}
+	if l.problem != nil {
+		err = l.problem // x/crypto has the last one
 	}
 	return fmt.Errorf("%w: %s: %w", hawser.ErrAuth, hawser.Printable(text), err)
 }
@@ -149,7 +158,7 @@ func (l *login) refusal(err error) error {
 func (l *login) offered() []string {
 	var offered []string
 	for _, signer := range l.signers {
-		offered = append(offered, signer.PublicKey().Type()+" key "+xssh.FingerprintSHA256(signer.PublicKey()))
+		offered = append(offered, signer.PublicKey().Type()+" key "+fingerprint(signer.PublicKey()))
 	}
 	if !l.password.IsZero() {
 		offered = append(offered, "password")

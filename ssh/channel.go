@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -42,16 +43,20 @@ func (s *Session) openChannel(ctx context.Context) (*channel, error) {
 		_ = late.ch.Close()
 		s.calls.Go(func() { xssh.DiscardRequests(late.requests) })
 	})
+	var refused *xssh.OpenChannelError
+	if errors.As(err, &refused) {
+		return nil, fmt.Errorf("the server refused another channel: %w", err)
+	}
 	if err != nil {
-		return nil, err
+		return nil, s.settle(err)
 	}
 	s.log.Received("CHANNEL_OPEN_CONFIRMATION")
 	c := &channel{Channel: o.ch, s: s, requestsEnded: make(chan struct{})}
 	s.opened()
 	s.calls.Go(func() {
-		defer s.closed()
-		defer close(c.requestsEnded)
 		c.serve(o.requests)
+		s.closed() // first, so that the session is Reusable when Run returns
+		close(c.requestsEnded)
 	})
 	return c, nil
 }
@@ -92,7 +97,7 @@ func (c *channel) request(ctx context.Context, kind string, payload any, shown s
 		return c.SendRequest(kind, true, xssh.Marshal(payload))
 	}, nil)
 	if err != nil {
-		return err
+		return c.s.settle(err)
 	}
 	c.s.log.Received("%s", reply("CHANNEL", ok))
 	if !ok {

@@ -82,6 +82,8 @@ func (s *Session) run(ctx context.Context, cmd *hawser.Command) error {
 	case <-streams.written:
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-s.shut:
+		return s.Cause()
 	}
 	return c.result(streams)
 }
@@ -118,6 +120,7 @@ func (c *channel) terminate(cmd *hawser.Command) bool {
 	if grace == 0 {
 		grace = defaultGrace
 	}
+	c.logSignal("TERM")
 	c.s.calls.Go(func() { c.signal("TERM") })
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
@@ -133,18 +136,23 @@ func (c *channel) terminate(cmd *hawser.Command) bool {
 // It does not wait, because sending may block on a dead link, which the
 // keepalive ends.
 func (c *channel) release(kill bool) {
+	if kill {
+		c.logSignal("KILL")
+	}
+	c.s.log.Sent("CHANNEL_CLOSE")
 	c.s.calls.Go(func() {
 		if kill {
 			c.signal("KILL")
 		}
-		c.s.log.Sent("CHANNEL_CLOSE")
 		_ = c.Close()
 	})
 }
 
+// logSignal is called by whoever has the traces; sending may come later.
+func (c *channel) logSignal(name string) { c.s.log.Sent("CHANNEL_REQUEST signal %s", name) }
+
 // signal sends a signal, which nobody answers (RFC 4254, section 6.9).
 func (c *channel) signal(name string) {
-	c.s.log.Sent("CHANNEL_REQUEST signal %s", name)
 	payload := struct{ Name string }{name}
 	_, _ = c.SendRequest("signal", false, xssh.Marshal(payload))
 }
@@ -166,15 +174,7 @@ func (c *channel) result(streams *streams) error {
 }
 
 // unexplained is the error of a channel that ended without a word of how the
-// command did. Where the connection broke, its end is seen a moment later.
+// command did.
 func (c *channel) unexplained() error {
-	const moment = 250 * time.Millisecond
-	timer := time.NewTimer(moment)
-	defer timer.Stop()
-	select {
-	case <-c.s.ended:
-		return c.s.Cause()
-	case <-timer.C:
-		return fmt.Errorf("%w: the server closed the channel without an exit status", io.ErrUnexpectedEOF)
-	}
+	return c.s.settle(fmt.Errorf("%w: the server closed the channel without an exit status", io.ErrUnexpectedEOF))
 }

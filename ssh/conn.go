@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,15 +21,20 @@ const readBuffer = 256 << 10
 type socket struct {
 	net.Conn
 	reader  *bufio.Reader
-	heard   atomic.Int64 // when a byte last came, in Unix nanoseconds
+	start   time.Time
+	heard   atomic.Int64 // when a byte last came, in nanoseconds since start
 	log     *wirelog.Log
 	opening []byte // what came of the lines before the key exchange; nil after
+
+	mu    sync.Mutex // guards all below
+	held  []byte     // the head of a packet, to be sent with its tail
+	flush *time.Timer
+	err   error // sticky
 }
 
 func newSocket(c net.Conn, log *wirelog.Log) *socket {
-	s := &socket{Conn: c, log: log, opening: []byte{}}
+	s := &socket{Conn: c, start: time.Now(), log: log, opening: []byte{}}
 	s.reader = bufio.NewReaderSize(c, readBuffer)
-	s.heard.Store(time.Now().UnixNano())
 	return s
 }
 
@@ -36,7 +42,7 @@ func newSocket(c net.Conn, log *wirelog.Log) *socket {
 func (s *socket) Read(p []byte) (int, error) {
 	n, err := s.reader.Read(p)
 	if n > 0 {
-		s.heard.Store(time.Now().UnixNano())
+		s.heard.Store(int64(time.Since(s.start)))
 		if s.opening != nil {
 			s.identify(p[:n])
 		}
@@ -44,10 +50,65 @@ func (s *socket) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// silence is how long no byte has come.
-func (s *socket) silence() time.Duration {
-	return time.Duration(time.Now().UnixNano() - s.heard.Load())
+// writerSize is the buffer through which x/crypto writes: of a packet that is
+// larger it writes so much first, and then the rest.
+const writerSize = 4096
+
+// Write sends p, but keeps what looks like the head of a packet for the rest,
+// so that each packet is one system call and goes out in full segments. A head
+// without a tail, a packet of just that size, goes out a moment later.
+func (s *socket) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return 0, s.err
+	}
+	if len(p) == writerSize && len(s.held) == 0 {
+		s.hold(p)
+		return len(p), nil
+	}
+	if len(s.held) == 0 {
+		return s.Conn.Write(p)
+	}
+	return len(p), s.sendHeld(p)
 }
+
+func (s *socket) hold(p []byte) {
+	const moment = time.Millisecond
+	s.held = append(s.held, p...)
+	if s.flush == nil {
+		s.flush = time.AfterFunc(moment, s.flushHeld)
+		return
+	}
+	s.flush.Reset(moment)
+}
+
+// flushHeld sends a head that is still alone.
+func (s *socket) flushHeld() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.held) > 0 && s.err == nil {
+		_ = s.sendHeld(nil) // the error is kept for the next Write
+	}
+}
+
+// sendHeld must be called with mu held.
+func (s *socket) sendHeld(tail []byte) error {
+	s.flush.Stop()
+	both := net.Buffers{s.held}
+	if len(tail) > 0 {
+		both = append(both, tail)
+	}
+	_, s.err = both.WriteTo(s.Conn)
+	s.held = s.held[:0]
+	return s.err
+}
+
+// silence is how long no byte has come.
+func (s *socket) silence() time.Duration { return time.Since(s.start) - s.lastHeard() }
+
+// lastHeard is when a byte last came, since start: the wall clock may jump.
+func (s *socket) lastHeard() time.Duration { return time.Duration(s.heard.Load()) }
 
 // identify logs the lines up to the one that begins with SSH-, which may be
 // preceded by others (RFC 4253, section 4.2).

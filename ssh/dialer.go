@@ -41,31 +41,37 @@ func (d Dialer) Dial(ctx context.Context, c hawser.Connection) (hawser.Session, 
 // the session; c.Timeout bounds it too, without the time that a person takes
 // to judge a host key. Errors are *hawser.Error. The caller closes the Session.
 func (d Dialer) Open(ctx context.Context, c hawser.Connection) (*Session, error) {
-	s, asked, err := d.open(ctx, c)
+	var answer answer
+	s, err := d.open(ctx, c, &answer)
 	// A server waits only so long for a login (OpenSSH: LoginGraceTime). A
 	// person who took longer has answered by now, so the next try is quick.
 	const quick = time.Second
-	if errors.Is(err, hawser.ErrLost) && asked > quick && ctx.Err() == nil {
-		s, _, err = d.open(ctx, c)
+	if errors.Is(err, hawser.ErrLost) && answer.took > quick && ctx.Err() == nil {
+		s, err = d.open(ctx, c, &answer)
 	}
 	return s, err
 }
 
-// open also returns how long the Verifier took.
-func (d Dialer) open(ctx context.Context, c hawser.Connection) (*Session, time.Duration, error) {
+// An answer is what the Verifier said in one Open, which does not ask twice.
+type answer struct {
+	took    time.Duration
+	hostKey []byte // the accepted one, in wire format
+}
+
+func (d Dialer) open(ctx context.Context, c hawser.Connection, a *answer) (*Session, error) {
 	o := opening.Start(ctx, c)
 	defer o.Close()
 	log := wirelog.New(c)
 	defer log.Listen(ctx)()
-	s, err := d.connect(o, c, log)
+	s, err := d.connect(o, c, log, a)
 	if err != nil {
-		return nil, o.Paused(), o.Fail(err)
+		return nil, o.Fail(err)
 	}
 	o.Done(s.Algorithms())
-	return s, o.Paused(), nil
+	return s, nil
 }
 
-func (d Dialer) connect(o *opening.Opening, c hawser.Connection, log *wirelog.Log) (*Session, error) {
+func (d Dialer) connect(o *opening.Opening, c hawser.Connection, log *wirelog.Log, a *answer) (*Session, error) {
 	o.Enter(hawser.PhaseSecrets)
 	l, err := newLogin(o.Context(), c, log)
 	if err != nil {
@@ -82,8 +88,10 @@ func (d Dialer) connect(o *opening.Opening, c hawser.Connection, log *wirelog.Lo
 		return nil, err
 	}
 	o.Done(conn.RemoteAddr().String())
-	h := &handshake{c: c, verifier: d.Verifier, opening: o, login: l, log: log}
-	return h.run(newSocket(conn, log))
+	h := &handshake{c: c, verifier: d.Verifier, opening: o, login: l, log: log, vouched: a.hostKey}
+	s, err := h.run(newSocket(conn, log))
+	a.took, a.hostKey = o.Paused(), h.accepted()
+	return s, err
 }
 
 // A handshake is the key exchange and the login on one socket.
@@ -93,6 +101,7 @@ type handshake struct {
 	opening  *opening.Opening
 	login    *login
 	log      *wirelog.Log
+	vouched  []byte // a host key that the Verifier accepted a moment ago
 
 	mu      sync.Mutex // guards both: x/crypto checks the key in a goroutine
 	hostKey []byte     // the accepted one, in wire format; nil before
@@ -128,6 +137,9 @@ func (h *handshake) config() (*xssh.ClientConfig, error) {
 	p := profileOf(h.c.SSH.Algorithms)
 	if orderer, ok := h.verifier.(hawser.HostKeyOrderer); ok {
 		first, err := orderer.HostKeyAlgorithms(h.opening.Context(), h.c, h.c.Addr())
+		if err != nil && h.opening.Context().Err() == nil && !errors.Is(err, hawser.ErrUntrusted) {
+			err = fmt.Errorf("%w: %w", hawser.ErrUntrusted, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +171,7 @@ func (h *handshake) explain(err error) error {
 	switch {
 	case refused != nil:
 		return refused
-	case errors.As(err, &mismatch):
+	case errors.As(err, &mismatch) && h.c.SSH.Algorithms != "legacy":
 		return fmt.Errorf("%w; if the server cannot be updated, set ssh.algorithms to \"legacy\"", mismatch)
 	case opening.IsLoss(err):
 		return fmt.Errorf("%w: %w", hawser.ErrLost, err)

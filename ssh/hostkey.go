@@ -24,8 +24,7 @@ func (h *handshake) checkHostKey(addr string, _ net.Addr, key xssh.PublicKey) er
 		}
 		return nil
 	}
-	fingerprint := xssh.FingerprintSHA256(key)
-	h.log.Received("KEX_REPLY host key %s %s", key.Type(), fingerprint)
+	h.log.Received("KEX_REPLY host key %s %s", key.Type(), fingerprint(key))
 	err := h.opening.Unhurried(func(ctx context.Context) error {
 		return h.judge(ctx, hawser.Peer{Addr: addr, ServerName: h.c.Host, HostKey: presented}, key)
 	})
@@ -37,7 +36,7 @@ func (h *handshake) checkHostKey(addr string, _ net.Addr, key xssh.PublicKey) er
 	if err != nil {
 		return err
 	}
-	h.opening.Done(key.Type() + " " + fingerprint)
+	h.opening.Done(key.Type() + " " + fingerprint(key))
 	h.opening.Enter(hawser.PhaseLogin)
 	h.log.Sent("USERAUTH_REQUEST %s none", h.c.Auth.User)
 	return nil
@@ -50,6 +49,9 @@ func (h *handshake) accepted() []byte {
 }
 
 func (h *handshake) judge(ctx context.Context, peer hawser.Peer, key xssh.PublicKey) error {
+	if bytes.Equal(h.vouched, peer.HostKey) {
+		return nil
+	}
 	if h.verifier == nil {
 		return h.judgeStrictly(key)
 	}
@@ -62,10 +64,18 @@ func (h *handshake) judge(ctx context.Context, peer hawser.Peer, key xssh.Public
 
 // judgeStrictly is what happens without a Verifier.
 func (h *handshake) judgeStrictly(key xssh.PublicKey) error {
-	fingerprint := xssh.FingerprintSHA256(key)
-	if slices.Contains(h.c.SSH.HostKeys, fingerprint) {
+	if slices.Contains(h.c.SSH.HostKeys, fingerprint(key)) {
 		return nil
 	}
 	return fmt.Errorf("%w: host key %s %s is not in ssh.host_keys; add it there once you have compared it with the server's, or give the Dialer a Verifier such as certs.Verifier",
-		hawser.ErrUntrusted, key.Type(), fingerprint)
+		hawser.ErrUntrusted, key.Type(), fingerprint(key))
+}
+
+// fingerprint is that of the key itself also where a certificate is shown for
+// it, as `ssh-keygen -l` prints it. The server has proven to hold that key.
+func fingerprint(key xssh.PublicKey) string {
+	if certificate, ok := key.(*xssh.Certificate); ok {
+		key = certificate.Key
+	}
+	return xssh.FingerprintSHA256(key)
 }

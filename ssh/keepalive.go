@@ -31,14 +31,19 @@ func keepAlive(c hawser.Connection) time.Duration {
 func (s *Session) keepAlive(interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	for misses := 0; ; {
+	misses, asked := 0, time.Duration(0)
+	for {
 		select {
 		case <-s.ended:
 			return
 		case <-ticker.C:
 		}
+		// Whatever came since the last question is an answer, also if it came so
+		// soon that the whole interval since was silent.
+		if heard := s.socket.lastHeard(); heard != asked {
+			misses, asked = 0, heard
+		}
 		if s.socket.silence() < interval {
-			misses = 0
 			continue
 		}
 		if misses == keepAliveMisses {
@@ -100,8 +105,12 @@ func (p *pinger) ping(ctx context.Context, s *Session) error {
 	select {
 	case <-p.start(s):
 		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.err
+		err := p.err
+		p.mu.Unlock()
+		if err != nil {
+			err = s.settle(err)
+		}
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.ended:

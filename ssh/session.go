@@ -2,9 +2,11 @@ package ssh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	xssh "golang.org/x/crypto/ssh"
 
@@ -23,6 +25,8 @@ type Session struct {
 	calls  *bounded.Caller
 	pinger pinger
 	ended  chan struct{} // closed with the first end
+	shut   chan struct{} // closed with the first Close
+	once   sync.Once     // closes shut
 
 	mu    sync.Mutex // guards all below
 	c     hawser.Connection
@@ -43,13 +47,14 @@ func newSession(c hawser.Connection, conn xssh.Conn, sock *socket, log *wirelog.
 		conn: conn, socket: sock, log: log,
 		c:     withoutSecrets(c),
 		ended: make(chan struct{}),
+		shut:  make(chan struct{}),
 	}
-	s.calls = &bounded.Caller{Timeout: opening.Timeout(c), Lost: s.end}
+	s.calls = &bounded.Caller{Timeout: opening.Timeout(c), Silence: sock.silence, Lost: s.end}
 	s.calls.Go(func() { refuseChannels(channels) })
 	s.calls.Go(func() { xssh.DiscardRequests(requests) }) // also answers the server's keepalives
 	s.calls.Go(func() {
 		err := conn.Wait()
-		s.end(fmt.Errorf("%w: the server ended the connection: %w", hawser.ErrLost, err))
+		s.end(fmt.Errorf("%w: the connection ended: %w", hawser.ErrLost, err))
 	})
 	if interval := keepAlive(c); interval > 0 {
 		s.calls.Go(func() { s.keepAlive(interval) })
@@ -81,6 +86,7 @@ func (s *Session) Ping(ctx context.Context) error {
 // any time, but not from within a Stdin, Stdout or Stderr of a command.
 func (s *Session) Close() error {
 	s.end(fmt.Errorf("session: %w", net.ErrClosed))
+	s.once.Do(func() { close(s.shut) })
 	s.calls.Wait()
 	return nil
 }
@@ -147,6 +153,23 @@ func (s *Session) Fail(op string, err error) error {
 		err = s.cause
 	}
 	return &hawser.Error{Op: op, Name: s.c.Name, Protocol: s.c.Protocol, Addr: s.c.Addr(), Err: err}
+}
+
+// settle returns the cause of the session's end where err is a consequence of
+// it: x/crypto tells its calls of a broken connection a moment before Wait.
+func (s *Session) settle(err error) error {
+	if isContext(err) || errors.Is(err, hawser.ErrLost) {
+		return err
+	}
+	const moment = 250 * time.Millisecond
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-s.ended:
+		return s.Cause()
+	case <-timer.C:
+		return err
+	}
 }
 
 func (s *Session) opened() {

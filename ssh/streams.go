@@ -47,8 +47,9 @@ func startStreams(c *channel, cmd *hawser.Command) *streams {
 // written to again, but the stream is read on, so that the command does not
 // block before it is told to end.
 func (s *streams) copyOut(out *outlet, from io.Reader, name string) {
-	if _, err := io.Copy(out, from); err != nil {
-		s.fail(fmt.Errorf("%s: %w", name, err))
+	_, _ = io.Copy(out, from) // from fails with the connection, of which others tell
+	if out.err != nil {
+		s.fail(fmt.Errorf("%s: %w", name, out.err))
 		_, _ = io.Copy(io.Discard, from)
 	}
 }
@@ -102,6 +103,7 @@ type outlet struct {
 	w    io.Writer
 	turn chan struct{} // holds one token; who writes takes it
 	open bool          // guarded by turn
+	err  error         // of the writer; read by who writes alone
 }
 
 func newOutlet(w io.Writer) *outlet {
@@ -119,7 +121,12 @@ func (o *outlet) Write(p []byte) (int, error) {
 	if !o.open {
 		return len(p), nil
 	}
-	return o.w.Write(p)
+	n, err := o.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	o.err = err
+	return n, err
 }
 
 // shut waits for a Write that is under way, but not for ever: one that never

@@ -34,12 +34,25 @@ type Caller struct {
 }
 
 // Wait returns when no call is under way any more; none can start from now on.
-// Whoever waits has ended the session before.
+// Whoever waits has ended the session before, so that this takes a moment. It
+// does not wait for ever: x/crypto can lose a channel that is opened while its
+// connection breaks, and with it the call that opens it.
 func (c *Caller) Wait() {
+	const longest = 2 * time.Second
 	c.mu.Lock()
 	c.closing = true
 	c.mu.Unlock()
-	c.running.Wait()
+	done := make(chan struct{})
+	go func() { // ends with the last call
+		c.running.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }
 
 // Go runs fn in a goroutine that Wait waits for. It reports whether it did:

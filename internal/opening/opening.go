@@ -128,19 +128,26 @@ func (o *Opening) Fail(err error) error {
 		e.Err = o.parent.Err()
 	case timeUp:
 		e.Err = fmt.Errorf("no answer within %v: %w", Timeout(o.c), os.ErrDeadlineExceeded)
-		e.Temporary = phase != hawser.PhaseLogin
+		e.Temporary = repeatable(phase)
 	case errors.As(err, &before):
 		e = before
 	case errors.As(err, &dns):
 		e.Phase = hawser.PhaseResolve
 		e.Temporary = dns.IsTimeout || dns.IsTemporary
+	case errors.Is(err, hawser.ErrAuth), errors.Is(err, hawser.ErrUntrusted), errors.Is(err, hawser.ErrInvalid):
+		// Also where a loss is the reason, such as a store of keys that cannot be read.
 	case IsLoss(err):
-		// Some servers hang up instead of refusing a login; trying that again
-		// could lock the account.
-		e.Temporary = phase != hawser.PhaseLogin
+		e.Temporary = repeatable(phase)
 	}
 	o.report("", e)
 	return e
+}
+
+// repeatable reports whether a loss in phase may be over at the next try. One
+// among the secrets is a file that is not there. And some servers hang up
+// instead of refusing a login; trying that again could lock the account.
+func repeatable(phase hawser.Phase) bool {
+	return phase != hawser.PhaseSecrets && phase != hawser.PhaseLogin
 }
 
 func (o *Opening) report(detail string, err error) {
