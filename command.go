@@ -22,8 +22,10 @@ type Runner interface {
 // for a POSIX shell.
 type Command struct {
 	Line string
-	// Stdin is what the command reads; nil is empty. One whose Read blocks may
-	// be read from once more after Run has returned.
+	// Stdin is what the command reads; nil is empty. One that fails ends the
+	// command and the Run, whose error is Stdin's: half an input must not pass
+	// for the whole. One whose Read blocks may be read from once more after Run
+	// has returned.
 	Stdin io.Reader
 	// Stdout and Stderr take what the command writes; nil drops it. Each is
 	// written by one goroutine at a time; where both are the same, their

@@ -133,6 +133,10 @@ func TestDo(t *testing.T) {
 		default:
 			t.Error("it lives")
 		}
+		begun := time.Now()
+		s.Wait()
+		assert.Equal(t, 2*time.Second, time.Since(begun), "not even Wait waits for ever")
+		time.Sleep(time.Hour)
 	})
 	inBubble(t, "an abandoned call without an answer ends the session after Timeout", func(t *testing.T, s *session) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -176,11 +180,11 @@ func TestDo(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begun := time.Now()
-		assert.True(t, s.Go(func() { time.Sleep(2 * time.Second) }))
-		_, err := bounded.Do(ctx, &s.Caller, s.wait(5*time.Second), nil)
+		assert.True(t, s.Go(func() { time.Sleep(1500 * time.Millisecond) }))
+		_, err := bounded.Do(ctx, &s.Caller, s.wait(2*time.Second), nil)
 		require.Error(t, err)
 		s.Wait()
-		assert.Equal(t, 5*time.Second, time.Since(begun))
+		assert.Equal(t, 2*time.Second, time.Since(begun))
 	})
 }
 
