@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/Microsoft/go-winio v0.6.4
 	github.com/pkg/sftp v1.13.12
+	github.com/skeema/knownhosts v1.3.3
 	github.com/stretchr/testify v1.12.1
 	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78
 	go.uber.org/goleak v1.3.0
@@ -14,6 +15,5 @@ require (
 
 require (
 	github.com/kr/fs v0.1.0 // indirect
-	github.com/skeema/knownhosts v1.3.3 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 )

@@ -1,0 +1,201 @@
+package certs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hawser/hawser"
+)
+
+// A Verifier decides whether a server is the one that a connection names; see
+// the package comment for how. The zero value trusts no key but those that a
+// connection lists, and pins by AutoAccept until the process ends. It may be used
+// concurrently and must not be copied after first use.
+//
+// It judges SSH host keys. A TLS server is refused.
+type Verifier struct {
+	Store Store // nil: one in memory, of this Verifier alone
+	Ask   Asker // nil: nobody is asked; the question is stored as pending and the server refused
+
+	once     sync.Once
+	fallback Store // instead of a nil Store; made by once
+	flights  flights
+}
+
+var (
+	_ hawser.Verifier       = (*Verifier)(nil)
+	_ hawser.HostKeyOrderer = (*Verifier)(nil)
+)
+
+// Verify returns nil if the server is trusted. Else the error matches
+// hawser.ErrUntrusted, and is an [*UntrustedError] unless the Store or the
+// Asker failed; if ctx ended, it is the context's own.
+//
+// AcceptOnce lets in the dial that used it, and the ones that waited for the
+// same answer.
+func (v *Verifier) Verify(ctx context.Context, c hawser.Connection, p hawser.Peer) error {
+	id, err := identify(p)
+	if err != nil {
+		q := Question{Connection: c.Name, Addr: p.Addr, HostKey: p.HostKey, Reason: Unsupported}
+		return &UntrustedError{Question: q, Detail: err.Error()}
+	}
+	pins, err := v.store().Pins(ctx, id.addr.String())
+	if err != nil {
+		return refused(ctx, err)
+	}
+	found := judge(c, id, pins)
+	if found.first && c.SSH.AutoAccept {
+		if found, err = v.acceptFirst(ctx, c, id, found); err != nil {
+			return refused(ctx, err)
+		}
+	}
+	switch {
+	case found.trusted:
+		return ctx.Err()
+	case found.final:
+		return &UntrustedError{Question: found.question, Detail: found.detail}
+	}
+	return v.askOnce(ctx, c, id)
+}
+
+// acceptFirst pins a key and looks again: where another process has pinned
+// another key meanwhile, this one was not the first.
+func (v *Verifier) acceptFirst(ctx context.Context, c hawser.Connection, id identity, found verdict) (verdict, error) {
+	denied, ok, err := v.store().TakeAnswer(ctx, found.question)
+	if err != nil || ok && denied == Deny {
+		return found, err // left to askOnce, which finds the same answer
+	}
+	pin := pinOf(found.question, time.Now())
+	if err := v.store().Add(ctx, pin); err != nil {
+		return verdict{}, err
+	}
+	pins, err := v.store().Pins(ctx, pin.Addr)
+	if err != nil {
+		return verdict{}, err
+	}
+	others := slices.DeleteFunc(slices.Clone(pins), pin.same)
+	if len(knownKeys(others)) == 0 {
+		return judge(c, id, pins), nil
+	}
+	if err := v.store().Remove(ctx, pin); err != nil {
+		return verdict{}, err
+	}
+	return judge(c, id, others), nil
+}
+
+// askOnce asks whoever answers, together with every other dial that has met the
+// same key at the same address.
+func (v *Verifier) askOnce(ctx context.Context, c hawser.Connection, id identity) error {
+	out, err := v.flights.do(ctx, questionID(id.addr.String(), id.fingerprint), func(ctx context.Context) (outcome, error) {
+		return v.ask(ctx, c, id)
+	})
+	switch {
+	case err != nil:
+		return refused(ctx, err)
+	case out.refusal == nil:
+		return nil
+	}
+	refusal := *out.refusal
+	refusal.Question.Connection = c.Name // each dial has its own
+	return &refusal
+}
+
+// An outcome is what the dials that wait for one answer get.
+type outcome struct {
+	refusal *UntrustedError // nil: trusted
+}
+
+// ask finds the answer in the store, or with a person, or leaves the question.
+// It looks at the pins again, because the answer to another dial may have come
+// since.
+func (v *Verifier) ask(ctx context.Context, c hawser.Connection, id identity) (outcome, error) {
+	pins, err := v.store().Pins(ctx, id.addr.String())
+	if err != nil {
+		return outcome{}, err
+	}
+	found := judge(c, id, pins)
+	if found.trusted {
+		return outcome{}, nil
+	}
+	refusal := &UntrustedError{Question: found.question, Detail: found.detail}
+	if found.final {
+		return outcome{refusal}, nil
+	}
+	answer, ok, err := v.store().TakeAnswer(ctx, found.question)
+	switch {
+	case err != nil:
+		return outcome{}, err
+	case ok && answer == AcceptOnce:
+		return outcome{}, nil
+	case ok:
+		refusal.Denied = true
+		refusal.Pending = questionID(found.question.Addr, found.question.Fingerprint)
+		return outcome{refusal}, nil
+	case v.Ask != nil:
+		return v.askPerson(ctx, c, id, refusal)
+	}
+	return v.leave(ctx, refusal)
+}
+
+// askPerson looks at the pins once more after the answer, which may have taken
+// its time.
+func (v *Verifier) askPerson(ctx context.Context, c hawser.Connection, id identity, refusal *UntrustedError) (outcome, error) {
+	q := refusal.Question
+	given := q
+	given.Known, given.HostKey = slices.Clone(q.Known), slices.Clone(q.HostKey)
+	answer, err := v.Ask(ctx, given)
+	if err != nil {
+		return outcome{}, fmt.Errorf("asking about %s of %s: %w", q.Fingerprint, q.Addr, err)
+	}
+	if answer != AcceptOnce && answer != AcceptAlways {
+		refusal.Denied = true
+		return outcome{refusal}, nil
+	}
+	pins, err := v.store().Pins(ctx, q.Addr)
+	if err != nil {
+		return outcome{}, err
+	}
+	if now := judge(c, id, pins); now.final {
+		return outcome{&UntrustedError{Question: now.question, Detail: now.detail}}, nil
+	}
+	if answer == AcceptAlways {
+		err = v.store().Add(ctx, pinOf(q, time.Now()), sameType(pins, q)...)
+	}
+	return outcome{}, err
+}
+
+// leave stores the question, unless nobody could ever get at the store.
+func (v *Verifier) leave(ctx context.Context, refusal *UntrustedError) (outcome, error) {
+	if v.Store == nil {
+		return outcome{refusal}, nil
+	}
+	id, err := v.Store.Ask(ctx, refusal.Question)
+	if err != nil {
+		return outcome{}, err
+	}
+	refusal.Pending = id
+	return outcome{refusal}, nil
+}
+
+func (v *Verifier) store() Store {
+	if v.Store != nil {
+		return v.Store
+	}
+	v.once.Do(func() { v.fallback = Memory() })
+	return v.fallback
+}
+
+// refused makes err one that refuses the server, unless ctx has ended.
+func refused(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, hawser.ErrUntrusted) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", hawser.ErrUntrusted, err)
+}
