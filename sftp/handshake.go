@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/ssh"
 )
 
 const (
@@ -40,16 +42,12 @@ type greeting struct {
 func greet(stream io.ReadWriter) (greeting, error) {
 	init := binary.BigEndian.AppendUint32([]byte{fxpInit}, version)
 	if err := writePacket(stream, init); err != nil {
-		return greeting{}, err
+		return greeting{}, noVersion(err)
 	}
 	r := bufio.NewReader(stream)
 	reply, err := readPacket(r)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		// ProFTPD says no more than this where it is told to speak others.
-		return greeting{}, fmt.Errorf("%w: the server ended SFTP before its VERSION; it may want one other than %d: %w", hawser.ErrLost, version, err)
-	}
 	if err != nil {
-		return greeting{}, err
+		return greeting{}, noVersion(err)
 	}
 	g, err := parseVersion(reply)
 	if err != nil {
@@ -62,6 +60,15 @@ func greet(stream io.ReadWriter) (greeting, error) {
 	more, _ := r.Peek(r.Buffered())
 	g.replay = append(g.replay, more...)
 	return g, err
+}
+
+// noVersion is why there is none. ProFTPD only ends the stream where it is told
+// to speak others than this.
+func noVersion(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return fmt.Errorf("%w: the server ended SFTP before its VERSION; it may want one other than %d: %w", hawser.ErrLost, version, err)
 }
 
 func writePacket(w io.Writer, packet []byte) error {
@@ -153,6 +160,16 @@ func parseLimits(packet []byte) (int, error) {
 		return defaultPacket, nil
 	}
 	return int(size), nil
+}
+
+// lastWords is what a server wrote as an error before it ended the stream,
+// which is heard of by another goroutine.
+func lastWords(stream *ssh.Stream) string {
+	const pause, moment = 5 * time.Millisecond, 100 * time.Millisecond
+	for start := time.Now(); stream.Stderr() == "" && time.Since(start) < moment; {
+		time.Sleep(pause)
+	}
+	return stream.Stderr()
 }
 
 // complaint is what a server wrote as an error instead of speaking SFTP.

@@ -2,6 +2,7 @@ package sftp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -17,6 +18,7 @@ import (
 // A Session is a hawser.FileSystem, with all of its optional abilities but
 // hashing. Up to [Session.Parallelism] goroutines may use it at once.
 type Session struct {
+	addr       string // host:port
 	shell      *ssh.Session
 	client     *sftp.Client
 	engine     *engine
@@ -32,6 +34,7 @@ type Session struct {
 }
 
 var _ interface {
+	fmt.Formatter
 	hawser.Session
 	hawser.Leasable
 	hawser.Parallel
@@ -43,7 +46,7 @@ var _ interface {
 
 // start speaks the handshake of SFTP and hands the stream to pkg/sftp.
 func start(ctx context.Context, shell *ssh.Session, c hawser.Connection) (*Session, error) {
-	s := &Session{shell: shell, log: wirelog.New(c)}
+	s := &Session{addr: c.Addr(), shell: shell, log: wirelog.New(c)}
 	defer s.log.Listen(ctx)()
 	stream, err := openStream(ctx, shell, c)
 	if err != nil {
@@ -53,7 +56,10 @@ func start(ctx context.Context, shell *ssh.Session, c hawser.Connection) (*Sessi
 	s.log.Sent("INIT version %d", version)
 	g, err := bounded.Do(ctx, s.calls, func() (greeting, error) { return greet(stream) }, nil)
 	if err != nil {
-		return nil, complaint(err, stream.Stderr())
+		if errors.Is(err, hawser.ErrLost) {
+			err = complaint(err, lastWords(stream))
+		}
+		return nil, err
 	}
 	s.log.Received("VERSION %d, packets of %d bytes", version, g.packet)
 	s.packet, s.extensions = g.packet, g.extensions
@@ -108,6 +114,10 @@ func (s *Session) Reusable() bool {
 
 // Parallelism is how many operations pay off at once.
 func (s *Session) Parallelism() int { return 64 }
+
+// Format writes what the session is connected to, whatever the verb: what is
+// inside changes while it is looked at.
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "sftp session with ", s.addr) }
 
 // Algorithms names what SSH negotiated; see ssh.Session.Algorithms.
 func (s *Session) Algorithms() string { return s.shell.Algorithms() }
