@@ -1,0 +1,161 @@
+//go:build linux
+
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/sftp"
+)
+
+// childEnv makes this test binary do one job as hawser's contender.
+const childEnv = "HAWSER_BENCH_JOB"
+
+// A job is what hawser does as a process of its own.
+type job struct {
+	Op            string // "get", "put", "getmany", "putmany"
+	URL           string
+	Remote, Local string
+}
+
+func TestMain(m *testing.M) {
+	text := os.Getenv(childEnv)
+	if text == "" {
+		os.Exit(m.Run())
+	}
+	var j job
+	err := json.Unmarshal([]byte(text), &j)
+	if err == nil {
+		err = j.run(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// hawserDoes makes a contender of j.
+func hawserDoes(b *testing.B, j job) contender {
+	text, err := json.Marshal(j)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return contender{name: "hawser", command: func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childEnv+"="+string(text))
+		return cmd
+	}}
+}
+
+func (j job) run(ctx context.Context) error {
+	c, err := hawser.ParseURL(j.URL)
+	if err != nil {
+		return err
+	}
+	s, err := sftp.Dialer{}.Open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	switch j.Op {
+	case "get":
+		return download(ctx, s, j.Remote, j.Local)
+	case "put":
+		return upload(ctx, s, j.Local, j.Remote)
+	case "getmany":
+		return j.getMany(ctx, s)
+	case "putmany":
+		return j.putMany(ctx, s)
+	}
+	return fmt.Errorf("unknown op %q", j.Op)
+}
+
+func download(ctx context.Context, fsys hawser.FileSystem, remote, local string) error {
+	r, err := fsys.Open(ctx, remote, 0)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := os.Create(local)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Close())
+}
+
+func upload(ctx context.Context, fsys hawser.FileSystem, local, remote string) error {
+	f, err := os.Open(local)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := fsys.Create(ctx, remote, 0)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return errors.Join(err, w.Close())
+}
+
+func (j job) getMany(ctx context.Context, s *sftp.Session) error {
+	var names []string
+	for f, err := range s.ReadDir(ctx, j.Remote) {
+		if err != nil {
+			return err
+		}
+		names = append(names, f.Name())
+	}
+	return each(names, s.Parallelism(), func(name string) error {
+		return download(ctx, s, j.Remote+"/"+name, filepath.Join(j.Local, name))
+	})
+}
+
+func (j job) putMany(ctx context.Context, s *sftp.Session) error {
+	entries, err := os.ReadDir(j.Local)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return each(names, s.Parallelism(), func(name string) error {
+		return upload(ctx, s, filepath.Join(j.Local, name), j.Remote+"/"+name)
+	})
+}
+
+// each calls do for every name, n at a time.
+func each(names []string, n int, do func(string) error) error {
+	queue := make(chan string, len(names))
+	for _, name := range names {
+		queue <- name
+	}
+	close(queue)
+	errs := make(chan error, len(names))
+	var workers sync.WaitGroup
+	for range n {
+		workers.Go(func() {
+			for name := range queue {
+				errs <- do(name)
+			}
+		})
+	}
+	workers.Wait()
+	close(errs)
+	var all error
+	for err := range errs {
+		all = errors.Join(all, err)
+	}
+	return all
+}
