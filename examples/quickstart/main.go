@@ -1,5 +1,6 @@
-// Quickstart shows hawser at work: two stored connections, a file that goes to
-// a server and comes back the same, a command, and the wire log.
+// Quickstart shows hawser at work: stored connections, a file that goes to a
+// server and comes back the same, a command, the wire log, and a server that is
+// refused because it is not the one it should be.
 //
 //	go run ./examples/quickstart
 //
@@ -13,58 +14,37 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	mathrand "math/rand/v2"
 	"os"
 	"os/signal"
+	"path"
+	"strings"
+	"syscall"
+	"time"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/certs"
 	"github.com/hawser/hawser/standard"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
-}
-
-// options are the flags of the program.
-type options struct {
-	connections, use string // "": embedded servers
-	knownHosts       string
-	dir, command     string
-	size             int64 // bytes
-}
-
-func parse(args []string, out io.Writer) (options, error) {
-	var o options
-	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	flags.SetOutput(out)
-	flags.StringVar(&o.connections, "connections", "", "JSON `file` with an array of your own connections")
-	flags.StringVar(&o.use, "use", "", "`name` of the connection to use")
-	flags.StringVar(&o.knownHosts, "known-hosts", defaultKnownHosts(), "known_hosts `file` that says whom to trust")
-	flags.StringVar(&o.dir, "dir", ".", "remote `directory` to work in")
-	flags.StringVar(&o.command, "command", "uname -a", "`line` to run on a connection of protocol ssh")
-	mib := flags.Int64("size", 64, "size of the file in `MiB`")
-	if err := flags.Parse(args); err != nil {
-		return o, err
-	}
-	o.size = *mib << 20
-	if (o.connections == "") != (o.use == "") || flags.NArg() > 0 || *mib < 0 {
-		flags.Usage()
-		return o, errors.New("want -connections together with -use, or neither")
-	}
-	return o, nil
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
@@ -79,52 +59,234 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 }
 
 // runEmbedded stores two connections to servers of this process and uses both.
-func runEmbedded(ctx context.Context, o options, out io.Writer) error {
+func runEmbedded(ctx context.Context, o options, out io.Writer) (err error) {
 	servers, err := startServers()
 	if err != nil {
 		return err
 	}
-	defer servers.close()
+	defer func() { err = errors.Join(err, servers.close()) }()
 
-	// A Registry says what a name means. This one lives in memory.
-	connections := hawser.NewMemory(servers.files(), servers.shell())
-	// A Manager opens sessions by name, to servers that the trust store knows.
-	m := standard.New(connections, standard.Options{Trust: servers.trust})
-	defer m.Close()
-
-	s := &story{m: m, out: out, options: o}
-	if err := s.showConnection(ctx, connections, "files"); err != nil {
+	files, shell := connections(servers)
+	// One way to trust a server: a store of host keys, here in memory.
+	// certs.File and certs.KnownHosts keep one on disk.
+	trust := certs.Memory()
+	if err := trust.Add(ctx, certs.Pin{Addr: files.Addr(), Fingerprint: servers.files.fingerprint}); err != nil {
 		return err
 	}
-	if err := s.moveFile(ctx, "files", servers.checksum(s)); err != nil {
+	// A Registry says what a name means; a Manager opens sessions by name.
+	m := standard.New(hawser.NewMemory(files, shell), standard.Options{Trust: trust})
+	defer func() { err = errors.Join(err, m.Close()) }()
+
+	s := &story{m: m, options: o, screen: newScreen(out)}
+	if err := s.showConnection(ctx, files); err != nil {
 		return err
 	}
-	return s.refuseStranger(ctx, servers.stranger())
+	err = s.moveFile(ctx, "files", func(ctx context.Context, name, sum string) error {
+		return s.checkOnServer(ctx, "shell", name, sum)
+	})
+	if err != nil {
+		return err
+	}
+	shell.Port = servers.impostor.port
+	return s.refuseImpostor(ctx, shell)
 }
 
-// runOwn does what the user's own connection can do.
-func runOwn(ctx context.Context, o options, in io.Reader, out io.Writer) error {
-	connections, err := readConnections(o.connections)
-	if err != nil {
-		return err
+// connections returns the definitions that are stored: plain data, as it may
+// also come from JSON.
+func connections(s *servers) (files, shell hawser.Connection) {
+	// A real program rather stores hawser.SecretRef("env:JOBS_PASSWORD").
+	login := hawser.Auth{User: s.user, Password: hawser.NewSecret(s.password)}
+	log := hawser.Log{Outgoing: true, Incoming: true}
+	files = hawser.Connection{
+		Name: "files", Protocol: hawser.SFTP, Host: s.files.host, Port: s.files.port,
+		Auth: login, Log: log,
 	}
-	trust, err := openTrust(o.knownHosts)
-	if err != nil {
-		return err
+	shell = hawser.Connection{
+		Name: "shell", Protocol: hawser.SSH, Host: s.shell.host, Port: s.shell.port,
+		Auth: login, Log: log,
+		// The other way to trust a server: the connection lists its host keys.
+		SSH: hawser.SSHOptions{HostKeys: []string{s.shell.fingerprint}},
 	}
-	m := standard.New(connections, standard.Options{Trust: trust, Ask: askOn(in, out)})
-	defer m.Close()
+	return files, shell
+}
 
-	s := &story{m: m, out: out, options: o}
-	if err := s.showConnection(ctx, connections, o.use); err != nil {
+// A story tells the steps as it takes them.
+type story struct {
+	m       *hawser.Manager
+	options options
+	screen
+	steps int
+}
+
+func (s *story) headline(format string, args ...any) {
+	s.steps++
+	fmt.Fprintf(s.out, "\n%d. %s\n", s.steps, fmt.Sprintf(format, args...))
+}
+
+// showConnection prints the stored form of c and tests c, step by step.
+func (s *story) showConnection(ctx context.Context, c hawser.Connection) error {
+	s.headline("The connection %q as it is stored: a literal secret is masked", c.Name)
+	if err := s.json(c); err != nil {
 		return err
 	}
-	c, err := connections.Lookup(ctx, o.use)
+	s.headline("Testing %q", c.Name)
+	return s.test(ctx, c).Err
+}
+
+// test tests c, saved or not, and prints how each step went.
+func (s *story) test(ctx context.Context, c hawser.Connection) hawser.Report {
+	report := s.m.Test(ctx, c)
+	for _, step := range report.Steps {
+		detail := step.Detail
+		if step.Err != nil {
+			detail = "FAILED"
+		}
+		s.say("%-8s %8s  %s", step.Phase, short(step.Took), detail)
+	}
+	return report
+}
+
+// moveFile uploads a file, lists it, downloads it, compares, and removes it.
+// While it is on the server, look is called with its name and SHA-256; nil is
+// nothing to call.
+func (s *story) moveFile(ctx context.Context, connection string, look func(ctx context.Context, name, sum string) error) error {
+	name := path.Join(s.options.dir, "hawser-"+rand.Text()+".bin")
+	return hawser.Use(ctx, s.m, connection, func(ctx context.Context, files hawser.FileSystem) (err error) {
+		defer func() { err = errors.Join(err, remove(ctx, files, name)) }()
+		sent, err := s.upload(ctx, files, name)
+		if err != nil {
+			return err
+		}
+		if err := s.list(ctx, files, name); err != nil {
+			return err
+		}
+		received, err := s.download(ctx, files, name)
+		if err != nil {
+			return err
+		}
+		s.headline("Comparing by SHA-256")
+		s.say("sent      %s", sent)
+		s.say("received  %s", received)
+		if sent != received {
+			return errors.New("the file came back different")
+		}
+		s.say("The same.")
+		if look == nil {
+			return nil
+		}
+		return look(ctx, name, sent)
+	})
+}
+
+// upload writes a file of random bytes and returns their SHA-256.
+func (s *story) upload(ctx context.Context, files hawser.FileSystem, name string) (string, error) {
+	s.headline("Uploading %d MiB, made up on the fly, to %s", s.options.size>>20, name)
+	bar := s.newBar(s.options.size)
+	defer bar.end()
+	ctx = hawser.WithTrace(ctx, &hawser.Trace{Progress: bar.progress})
+	w, err := files.Create(ctx, name, 0)
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails
+	content := io.LimitReader(mathrand.NewChaCha8(seed), s.options.size)
+	// io.Copy takes the fast path of w, which keeps many requests under way.
+	_, err = io.Copy(w, io.TeeReader(content, hash))
+	// Only a Close that returns nil says that the file is complete.
+	return hex.EncodeToString(hash.Sum(nil)), errors.Join(err, w.Close())
+}
+
+// list looks for the file in its directory, with the wire log on: the Log of
+// the connection says what may be logged, the Trace in ctx where it goes.
+func (s *story) list(ctx context.Context, files hawser.FileSystem, name string) error {
+	dir, start, entries := path.Dir(name), time.Now(), 0
+	s.headline("Listing the directory %s, with the wire log on", dir)
+	ctx = hawser.WithTrace(ctx, hawser.LogTo(s.lines("   | ")))
+	for info, err := range files.ReadDir(ctx, dir) {
+		if err != nil {
+			return err
+		}
+		entries++
+		if info.Name() == path.Base(name) {
+			s.say("%s  %d bytes  %s", info.Mode(), info.Size(), hawser.Printable(info.Name()))
+		}
+	}
+	s.say("Entries: %d, in %s.", entries, short(time.Since(start)))
+	return nil
+}
+
+// download reads the file and returns its SHA-256.
+func (s *story) download(ctx context.Context, files hawser.FileSystem, name string) (string, error) {
+	s.headline("Downloading it again")
+	bar := s.newBar(s.options.size)
+	defer bar.end()
+	ctx = hawser.WithTrace(ctx, &hawser.Trace{Progress: bar.progress})
+	r, err := files.Open(ctx, name, 0)
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(hash, r)
+	return hex.EncodeToString(hash.Sum(nil)), errors.Join(err, r.Close())
+}
+
+// remove removes the file, also after an interrupt.
+func remove(ctx context.Context, files hawser.FileSystem, name string) error {
+	const soon = 10 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
+	defer cancel()
+	err := files.Remove(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// checkOnServer has the server itself hash the file.
+func (s *story) checkOnServer(ctx context.Context, connection, name, sum string) error {
+	var answer bytes.Buffer
+	if err := s.runCommand(ctx, connection, hawser.Quote("sha256sum", name), &answer); err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(answer.Bytes(), []byte(sum)) {
+		return errors.New("the server has a different file")
+	}
+	s.say("The server has the same.")
+	return nil
+}
+
+// runCommand runs line, with the wire log on. What it writes to its standard
+// output also goes to output.
+func (s *story) runCommand(ctx context.Context, connection, line string, output io.Writer) error {
+	s.headline("Running a command on %q, with the wire log on", connection)
+	start := time.Now()
+	ctx = hawser.WithTrace(ctx, hawser.LogTo(s.lines("   | ")))
+	stdout, stderr := s.lines("   "), s.lines("   ")
+	err := hawser.Use(ctx, s.m, connection, func(ctx context.Context, shell hawser.Runner) error {
+		return shell.Run(ctx, &hawser.Command{Line: line, Stdout: io.MultiWriter(stdout, output), Stderr: stderr})
+	})
+	stdout.end()
+	stderr.end()
 	if err != nil {
 		return err
 	}
-	if c.Protocol == hawser.SSH {
-		return s.runCommand(ctx, o.use, o.command)
+	s.say("Connected, logged in, ran and closed in %s.", short(time.Since(start)))
+	return nil
+}
+
+// refuseImpostor shows that a server with another host key is not let in, and
+// is told no password.
+func (s *story) refuseImpostor(ctx context.Context, c hawser.Connection) error {
+	s.headline("Testing %q at a server that shows another host key", c.Name)
+	report := s.test(ctx, c)
+	var untrusted *certs.UntrustedError
+	if !errors.As(report.Err, &untrusted) {
+		return fmt.Errorf("the impostor was not refused: %w", report.Err)
 	}
-	return s.moveFile(ctx, o.use, nil)
+	s.say("expected   %s", strings.Join(untrusted.Question.Known, ", "))
+	s.say("presented  %s", untrusted.Question.Fingerprint)
+	s.say("Refused before the login, as it should be: the password was not sent.")
+	return nil
 }

@@ -3,116 +3,143 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"os"
-	"path/filepath"
+	"flag"
+	"io"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/hawser/hawser"
-	"github.com/hawser/hawser/internal/testserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
-	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"-size", "3"}, nil, &out))
-	text := out.String()
-	assert.Contains(t, text, "The same.")
-	assert.Contains(t, text, `"password": "***"`)
-	assert.Contains(t, text, "files > OPENDIR .")
-	assert.Contains(t, text, "shell < CHANNEL_REQUEST exit-status 0")
-	assert.Contains(t, text, "server identity refused")
-	sent := after(t, text, "sent      ")
-	assert.Equal(t, 3, strings.Count(text, sent), "sent, received, and as the server sees it")
+	for _, size := range []string{"0", "3"} {
+		t.Run("a file of "+size+" MiB", func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			require.NoError(t, run(t.Context(), []string{"-size", size}, nil, &out))
+			text := out.String()
+			sums := regexp.MustCompile(`(?m)^   (?:sent      |received  |)([0-9a-f]{64})`).FindAllStringSubmatch(text, -1)
+			require.Len(t, sums, 3, "sent, received, and as the server sees it")
+			assert.Equal(t, sums[0][1], sums[1][1])
+			assert.Equal(t, sums[0][1], sums[2][1])
+			assertLines(
+				t, text,
+				`     "password": "\*\*\*"`,
+				`probe .* 0 entries in the login directory`,
+				`\[=*( *)\] .* MiB in .*, \d+ MiB/s`,
+				`   \| files > OPENDIR \. #1`,
+				`   \| files < STATUS EOF #3`,
+				`   The same\.`,
+				`   \| shell > USERAUTH_REQUEST jobs password \*\*\*`,
+				`   \| shell < CHANNEL_REQUEST exit-status 0`,
+				`   The server has the same\.`,
+				`   trust .* FAILED`,
+				`   presented  SHA256:`,
+				`   Refused before the login`,
+			)
+			assert.NotContains(t, text, " READ ", "of a transfer there is no wire log")
+		})
+	}
 }
 
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	assert.ErrorIs(t, run(ctx, nil, nil, &bytes.Buffer{}), context.Canceled)
+	defer cancel()
+	// The first line of the bar comes while the file is under way.
+	out := &trigger{on: "25%", do: cancel}
+	assert.ErrorIs(t, run(ctx, nil, nil, out), context.Canceled)
+	assert.NotContains(t, out.text.String(), "100%")
 }
 
-func TestOwnConnections(t *testing.T) {
+func TestFlags(t *testing.T) {
 	t.Parallel()
-	server, err := testserver.StartSSH(testserver.SSHConfig{
-		Passwords: map[string]string{"alice": "correct horse"},
-		Exec:      func(c *testserver.Command) int { _, _ = c.Stdout.Write([]byte("it is " + c.Line + "\n")); return 0 },
-	})
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, server.Close()) }()
-	connection := func(name string, protocol hawser.Protocol) map[string]any {
-		return map[string]any{
-			"name": name, "protocol": protocol, "host": server.Host(), "port": server.Port(),
-			"auth": map[string]any{"user": "alice", "password": "correct horse"},
-			"log":  map[string]any{"outgoing": true},
-		}
+	for _, row := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"-use alone", []string{"-use", "bank"}, "-connections and -use go together"},
+		{"-connections alone", []string{"-connections", "x.json"}, "-connections and -use go together"},
+		{"a negative size", []string{"-size", "-1"}, "-size -1: want 0 to"},
+		{"an argument", []string{"bank"}, `unexpected argument "bank"`},
+		{"an unknown flag", []string{"-x"}, "not defined: -x"},
+	} {
+		t.Run(row.name+" is refused", func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			assert.ErrorContains(t, run(t.Context(), row.args, nil, &out), row.want)
+			assert.Empty(t, out.String())
+		})
 	}
-	file := store(t, connection("bank", hawser.SFTP), connection("host", hawser.SSH))
-	knownHosts := filepath.Join(t.TempDir(), "known_hosts")
-	start := func(answer string, args ...string) (string, error) {
+	t.Run("-h shows them all", func(t *testing.T) {
+		t.Parallel()
 		var out bytes.Buffer
-		args = append([]string{"-connections", file, "-known-hosts", knownHosts, "-size", "1"}, args...)
-		err := run(t.Context(), args, strings.NewReader(answer), &out)
-		return out.String(), err
-	}
-
-	_, err = start("n\n", "-use", "bank")
-	require.ErrorIs(t, err, hawser.ErrUntrusted)
-	text, err := start("always\n", "-use", "bank")
-	require.NoError(t, err)
-	assert.Contains(t, text, "which is unknown")
-	assert.Contains(t, text, "The same.")
-	assert.NotContains(t, text, "correct horse")
-	left, err := os.ReadDir(server.Root())
-	require.NoError(t, err)
-	assert.Empty(t, left, "it cleans up")
-
-	text, err = start("", "-use", "host", "-command", "a test")
-	require.NoError(t, err)
-	assert.NotContains(t, text, "which is unknown", "the answer was saved")
-	assert.Contains(t, text, "it is a test")
-
-	_, err = start("", "-use", "bnak")
-	assert.ErrorContains(t, err, `did you mean "bank"?`)
+		assert.ErrorIs(t, run(t.Context(), []string{"-h"}, nil, &out), flag.ErrHelp)
+		assert.Contains(t, out.String(), "-known-hosts file")
+	})
 }
 
-func TestBadConnections(t *testing.T) {
+func TestBarOnATerminal(t *testing.T) {
 	t.Parallel()
-	file := store(t, map[string]any{"name": "bank", "protocol": "sftp", "hots": "example.com"})
-	err := run(t.Context(), []string{"-connections", file, "-use", "bank"}, nil, &bytes.Buffer{})
-	require.ErrorIs(t, err, hawser.ErrInvalid)
-	assert.ErrorContains(t, err, `hots: unknown field; did you mean "host"?`)
-
-	file = store(t, map[string]any{"name": "bank", "protocol": "sftp", "host": "example.com"})
-	err = run(t.Context(), []string{"-connections", file, "-use", "bank"}, nil, &bytes.Buffer{})
-	require.ErrorIs(t, err, hawser.ErrInvalid)
-	assert.ErrorContains(t, err, "auth.user: is empty")
-
-	assert.Error(t, run(t.Context(), []string{"-use", "bank"}, nil, &bytes.Buffer{}))
+	var out bytes.Buffer
+	s := screen{out: &lockedWriter{out: &out}, terminal: true}
+	b := s.newBar(4 << 20)
+	b.progress("x", 1<<20, -1)
+	b.progress("x", 4<<20, -1)
+	b.progress("x", 2<<20, -1) // told late
+	b.end()
+	text := out.String()
+	assert.True(t, strings.HasPrefix(text, "\r   [========                        ]  25%  1 MiB in "), text)
+	assert.Contains(t, text, "] 100%  4 MiB in ")
+	assert.Equal(t, 1, strings.Count(text, "\n"))
+	assert.True(t, strings.HasSuffix(text, "\n"))
 }
 
-// store writes connections to a file.
-func store(t *testing.T, connections ...any) string {
-	t.Helper()
-	text, err := json.Marshal(connections)
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "connections.json")
-	require.NoError(t, os.WriteFile(file, text, 0o600))
-	return file
+func TestLines(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	s := newScreen(&out)
+	w := s.lines("> ")
+	for _, piece := range []string{"o", "ne\ntw", "o\n\nthr", "ee"} {
+		_, err := io.WriteString(w, piece)
+		require.NoError(t, err)
+	}
+	w.end()
+	w.end()
+	assert.Equal(t, "> one\n> two\n> \n> three\n", out.String())
 }
 
-// after is the word that follows mark.
-func after(t *testing.T, text, mark string) string {
+// assertLines asserts that text has a match of each pattern, in that order.
+func assertLines(t *testing.T, text string, patterns ...string) {
 	t.Helper()
-	_, rest, found := strings.Cut(text, mark)
-	require.True(t, found)
-	return strings.Fields(rest)[0]
+	rest := text
+	for _, pattern := range patterns {
+		at := regexp.MustCompile(pattern).FindStringIndex(rest)
+		if at == nil {
+			assert.Failf(t, "missing, or out of order", "%s\nin\n%s", pattern, text)
+			return
+		}
+		rest = rest[at[1]:]
+	}
+}
+
+// A trigger calls do, if it has one, when it is written something with on in it.
+type trigger struct {
+	on   string
+	do   func()
+	text bytes.Buffer
+}
+
+func (w *trigger) Write(p []byte) (int, error) {
+	if w.do != nil && strings.Contains(string(p), w.on) {
+		w.do()
+	}
+	return w.text.Write(p)
 }

@@ -1,72 +1,78 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/certs"
+	"github.com/hawser/hawser/standard"
 )
 
+// runOwn does what the user's own connection can do.
+func runOwn(ctx context.Context, o options, in io.Reader, out io.Writer) (err error) {
+	connections, err := readConnections(ctx, o.connections)
+	if err != nil {
+		return err
+	}
+	c, err := connections.Lookup(ctx, o.use)
+	if err != nil {
+		return err
+	}
+	trust, err := openTrust(o.knownHosts)
+	if err != nil {
+		return err
+	}
+	screen := newScreen(out)
+	m := standard.New(connections, standard.Options{Trust: trust, Ask: newPrompt(in, screen.out).ask})
+	defer func() { err = errors.Join(err, m.Close()) }()
+
+	s := &story{m: m, options: o, screen: screen}
+	if err := s.showConnection(ctx, c); err != nil {
+		return err
+	}
+	// There is a wire log to show even where the stored definition says that
+	// none is wanted. The user's file stays as it is.
+	c.Log = hawser.Log{Outgoing: true, Incoming: true}
+	if _, err := connections.Put(ctx, c); err != nil {
+		return err
+	}
+	if c.Protocol == hawser.SSH {
+		return s.runCommand(ctx, c.Name, o.command, io.Discard)
+	}
+	return s.moveFile(ctx, c.Name, nil)
+}
+
 // readConnections reads an array of connections in their stored form.
-func readConnections(file string) (*hawser.Memory, error) {
+func readConnections(ctx context.Context, file string) (*hawser.Memory, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	var connections []hawser.Connection
-	if err := json.Unmarshal(text, &connections); err != nil {
+	var read []hawser.Connection
+	if err := json.Unmarshal(text, &read); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	for i, c := range connections {
-		if err := c.Validate(); err != nil {
-			return nil, fmt.Errorf("%s: connection %d, %q: %w", file, i+1, c.Name, err)
+	connections := &hawser.Memory{}
+	for i, c := range read {
+		// Put, unlike NewMemory, refuses what is not valid, has no name, or has
+		// the name of another.
+		if _, err := connections.Put(ctx, c); err != nil {
+			return nil, fmt.Errorf("%s: connection %d, %q:\n%w", file, i+1, c.Name, err)
 		}
 	}
-	return hawser.NewMemory(connections...), nil
+	return connections, nil
 }
 
-func defaultKnownHosts() string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".ssh", "known_hosts")
-}
-
-// openTrust opens the known_hosts file; one that is not there yet is made when
-// the first key is accepted for good.
+// openTrust opens the known_hosts file. One that is not there is empty, and is
+// made when the first key is accepted for good.
 func openTrust(knownHosts string) (certs.Store, error) {
 	if knownHosts == "" {
 		return certs.Memory(), nil
 	}
 	return certs.KnownHosts(knownHosts)
-}
-
-// askOn asks about an unknown or changed host key on the terminal.
-func askOn(in io.Reader, out io.Writer) certs.Asker {
-	lines := bufio.NewScanner(in)
-	return func(_ context.Context, q certs.Question) (certs.Answer, error) {
-		fmt.Fprintf(out, "   %s shows the host key %s %s, which is %s.\n", q.Addr, q.KeyType(), q.Fingerprint, q.Reason)
-		for _, known := range q.Known {
-			fmt.Fprintf(out, "   Known so far: %s\n", known)
-		}
-		fmt.Fprint(out, "   Compare it with the server's. Trust it? [y]es once, [a]lways, [N]o: ")
-		if !lines.Scan() {
-			return certs.Deny, lines.Err()
-		}
-		switch strings.ToLower(strings.TrimSpace(lines.Text())) {
-		case "y", "yes":
-			return certs.AcceptOnce, nil
-		case "a", "always":
-			return certs.AcceptAlways, nil
-		}
-		return certs.Deny, nil
-	}
 }

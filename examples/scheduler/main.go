@@ -1,9 +1,12 @@
 // Scheduler is a small job runner. Its jobs name a connection and know nothing
-// else of the server. While it runs, the definition of that connection is
-// edited; the next run of every job follows.
+// else of the server. While they run, an administrator edits the definition of
+// that connection; the next run of every job follows.
 //
 //	go run ./examples/scheduler
-//	go run ./examples/scheduler -every 1s
+//	go run ./examples/scheduler -every 500ms
+//
+// It starts servers of its own on the loopback interface, so it needs Go alone,
+// and ends by itself.
 package main
 
 import (
@@ -14,14 +17,17 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/certs"
 	"github.com/hawser/hawser/standard"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -30,81 +36,91 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("scheduler", flag.ContinueOnError)
-	flags.SetOutput(out)
-	every := flags.Duration("every", 0, "`time` between two runs")
-	if err := flags.Parse(args); err != nil {
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	every, err := parse(args, out)
+	if err != nil {
 		return err
 	}
 	servers, err := startServers()
 	if err != nil {
 		return err
 	}
-	defer servers.close()
+	defer func() { err = errors.Join(err, servers.close()) }()
+	trust, err := trustIn(ctx, servers.before, servers.after, servers.host)
+	if err != nil {
+		return err
+	}
+	login := hawser.Auth{User: servers.user, Password: hawser.NewSecret(servers.password)}
+	connections := hawser.NewMemory(
+		hawser.Connection{Name: "partner", Protocol: hawser.SFTP, Host: servers.before.name, Port: servers.before.port, Auth: login},
+		hawser.Connection{Name: "host", Protocol: hawser.SSH, Host: servers.host.name, Port: servers.host.port, Auth: login},
+	)
+	m := standard.New(connections, standard.Options{Trust: trust})
+	defer func() { err = errors.Join(err, m.Close()) }() // after a Shutdown it closes nothing more
 
-	connections := hawser.NewMemory(servers.partner())
-	m := standard.New(connections, standard.Options{Trust: servers.trust})
-	r := &runner{m: m, out: out, jobs: []job{
-		{"collect", "partner", collect},
-		{"deliver", "partner", deliver},
-	}}
-	if err := r.runs(ctx, 2, *every); err != nil {
-		return err
-	}
-	if err := move(ctx, connections, m, servers.newPort(), out); err != nil {
-		return err
-	}
-	if err := r.runs(ctx, 2, *every); err != nil {
-		return err
-	}
-	return shutDown(ctx, m)
+	s := newScheduler(m, every, out,
+		job{name: "collect", connection: "partner", every: 1, do: collect},
+		job{name: "deliver", connection: "partner", every: 2, do: deliver},
+		job{name: "check", connection: "host", every: 3, do: check},
+	)
+	return tell(ctx, s, connections, servers.after.port)
 }
 
-// move edits the connection as an administrator would: look at it, change it,
-// test it before it is saved, save it.
-func move(ctx context.Context, connections *hawser.Memory, m *hawser.Manager, port uint16, out io.Writer) error {
-	fmt.Fprintf(out, "\nThe partner moves to port %d.\n", port)
+// tell runs the jobs before and after an edit, and ends while one is at work.
+func tell(ctx context.Context, s *scheduler, connections *hawser.Memory, newPort uint16) error {
 	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	defer cancel()
-	changes, err := connections.Watch(ctx) // from here on no change is missed
+	// The subscription stands from here on, so that no change is missed.
+	changes, err := connections.Watch(ctx)
 	if err != nil {
 		return err
 	}
-	c, err := connections.Lookup(ctx, "partner")
-	if err != nil {
+	changed := make(chan hawser.Connection)
+	watching.Go(func() { follow(ctx, connections, changes, changed) })
+
+	if err := s.ticks(ctx, 3); err != nil {
 		return err
 	}
-	stale := c.Clone()
-	c.Port = port
-	report := m.Test(ctx, c)
-	if report.Err != nil {
-		return report.Err
-	}
-	fmt.Fprintf(out, "  tested before it is saved: %d steps, all well\n", len(report.Steps))
-	if _, err := connections.Put(ctx, c); err != nil {
+	a := admin{m: s.m, connections: connections, changed: changed, out: s.out}
+	if err := a.move(ctx, "partner", newPort); err != nil {
 		return err
 	}
-	for change, err := range changes {
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "  the registry tells of a change: %s\n", change.Name)
-		break
+	if err := s.ticks(ctx, 3); err != nil {
+		return err
 	}
-	// Somebody who edits what was read before the change overwrites nothing.
-	_, err = connections.Put(ctx, stale)
-	if !errors.Is(err, hawser.ErrConflict) {
-		return fmt.Errorf("a stale edit was not refused: %w", err)
+	if err := s.shutDown(ctx, job{name: "backup", connection: "partner", do: backup}); err != nil {
+		return err
 	}
-	fmt.Fprintf(out, "  a stale edit is refused: %v\n\n", err)
-	return nil
+	return s.failures()
 }
 
-// shutDown lets jobs that still run come to their end, for a while.
-func shutDown(ctx context.Context, m *hawser.Manager) error {
-	const patience = 10 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return m.Shutdown(ctx)
+// parse returns the time between two ticks.
+func parse(args []string, out io.Writer) (time.Duration, error) {
+	flags := flag.NewFlagSet("scheduler", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // main prints the error; only help goes to out
+	every := flags.Duration("every", 0, "`time` between two ticks; 0 lets one follow the other at once")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(out)
+		flags.Usage()
+	case err == nil && flags.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q; -h lists the flags", flags.Arg(0))
+	case err == nil && *every < 0:
+		err = fmt.Errorf("-every %s: want 0 or more", *every)
+	}
+	return *every, err
+}
+
+// trustIn returns a store of the host keys that the servers are known to have.
+func trustIn(ctx context.Context, servers ...address) (certs.Store, error) {
+	trust := certs.Memory()
+	for _, server := range servers {
+		if err := trust.Add(ctx, certs.Pin{Addr: server.addr, Fingerprint: server.fingerprint}); err != nil {
+			return nil, err
+		}
+	}
+	return trust, nil
 }
