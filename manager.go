@@ -111,7 +111,7 @@ func (m *Manager) complete(ctx context.Context, c *Connection) error {
 }
 
 func errClosed(c Connection) error {
-	return &Error{Op: "open", Name: c.Name, Protocol: c.Protocol, Err: fmt.Errorf("manager: %w", net.ErrClosed)}
+	return &Error{Op: "open", Name: c.Name, Protocol: c.Protocol, Err: fmt.Errorf("manager is closed: %w", net.ErrClosed)}
 }
 
 // resolve puts the secrets of c and its Hops in the place of their references.

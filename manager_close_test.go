@@ -52,7 +52,7 @@ func TestManagerClose(t *testing.T) {
 		require.NoError(t, m.Close())
 		_, err := m.Open(t.Context(), "bank")
 		require.ErrorIs(t, err, net.ErrClosed)
-		require.ErrorContains(t, err, "open bank: manager: ")
+		require.ErrorContains(t, err, "open bank: manager is closed: ")
 		require.ErrorIs(t, m.Test(t.Context(), valid(ftp)).Err, net.ErrClosed)
 		require.Equal(t, 1, d.calls())
 	})

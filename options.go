@@ -29,8 +29,8 @@ type SSHOptions struct {
 }
 
 type SFTPOptions struct {
-	MinVersion int    `json:"min_version,omitzero"` // 0: 3
-	MaxVersion int    `json:"max_version,omitzero"` // 0: 6
+	MinVersion int    `json:"min_version,omitzero"` // 0: 3; others are refused so far
+	MaxVersion int    `json:"max_version,omitzero"` // likewise
 	Subsystem  string `json:"subsystem,omitzero"`   // "": sftp; a path runs that server instead
 }
 
@@ -41,7 +41,8 @@ type SMTPOptions struct {
 	InsecureAuth bool `json:"insecure_auth,omitzero"`
 }
 
-// Limits bounds what one process asks of a server.
+// Limits bounds what one process asks of a server. They are for the pool of a
+// Manager; the Manager of this version has none yet and opens a session a Use.
 type Limits struct {
 	Sessions int           `json:"sessions,omitzero"` // open at once; 0: 8
 	Idle     time.Duration `json:"idle,omitzero"`     // an idle session is closed after; 0: 1m

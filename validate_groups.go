@@ -115,7 +115,7 @@ func (x Proxy) validate(p *problems) {
 
 func (o FTPOptions) validate(p *problems) {
 	oneOf(p, "ftp.mode", "mode", o.Mode, Passive, Active, Auto)
-	if _, _, err := parsePorts(o.Ports); err != nil {
+	if err := checkPorts(o.Ports); err != nil {
 		p.add("ftp.ports", "%v", err)
 	}
 	if _, err := netip.ParseAddr(o.External); o.External != "" && err != nil {
@@ -133,10 +133,10 @@ func (o FTPOptions) validate(p *problems) {
 	}
 }
 
-// parsePorts reads a range "50000-50100" or one port; "" gives 0, 0.
-func parsePorts(s string) (low, high uint16, err error) {
+// checkPorts checks a range "50000-50100" or one port; "" is none.
+func checkPorts(s string) error {
 	if s == "" {
-		return 0, 0, nil
+		return nil
 	}
 	first, last, isRange := strings.Cut(s, "-")
 	if !isRange {
@@ -145,9 +145,9 @@ func parsePorts(s string) (low, high uint16, err error) {
 	a, err1 := strconv.ParseUint(strings.TrimSpace(first), 10, 16)
 	b, err2 := strconv.ParseUint(strings.TrimSpace(last), 10, 16)
 	if err1 != nil || err2 != nil || a == 0 || b < a {
-		return 0, 0, fmt.Errorf("%q is not a range of ports; want one such as \"50000-50100\"", s)
+		return fmt.Errorf("%q is not a range of ports; want one such as \"50000-50100\"", s)
 	}
-	return uint16(a), uint16(b), nil
+	return nil
 }
 
 func (o SSHOptions) validate(p *problems) {

@@ -37,7 +37,6 @@ func (d Dialer) Open(ctx context.Context, c hawser.Connection) (*Session, error)
 	}
 	s, err := start(ctx, shell, c)
 	if err != nil {
-		_ = shell.Close()
 		var inner *hawser.Error
 		if errors.As(err, &inner) {
 			err = inner.Err // says the same of the connection

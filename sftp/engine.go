@@ -22,7 +22,7 @@ type request struct {
 	packet []byte // with room for length and id
 	into   []byte // of a READ: what is to be filled; nil for all others
 
-	filled int // of into; only the receiving goroutine uses it
+	got int // bytes of into that have come; only the receiving goroutine uses it
 
 	done chan struct{}
 	answer
@@ -65,7 +65,7 @@ func newEngine(send func([]byte) error, calls *bounded.Caller) *engine {
 // is there or the session is over.
 func (e *engine) start(r *request) {
 	r.done = make(chan struct{})
-	r.filled, r.answer = 0, answer{}
+	r.got, r.answer = 0, answer{}
 	e.enqueue(r)
 }
 
@@ -218,7 +218,7 @@ func (e *engine) receive(r io.Reader, kind byte, id uint32, length int) error {
 	}
 	got := answer{kind: kind, body: body}
 	if request.into != nil {
-		got = answer{kind: kind, n: request.filled, err: endOfRead(kind, body)}
+		got = answer{kind: kind, n: request.got, err: endOfRead(kind, body)}
 	}
 	e.finish(request, id, got)
 	return nil
@@ -247,15 +247,15 @@ func (e *engine) receiveData(r io.Reader, q *request, id uint32, length int) err
 		return err
 	}
 	n := int(min(binary.BigEndian.Uint32(head[:]), 1<<30))
-	if want := len(q.into) - q.filled; n == 0 || n > want || n != length-len(head) {
+	if want := len(q.into) - q.got; n == 0 || n > want || n != length-len(head) {
 		return malformed(fmt.Errorf("%d bytes of data in %d to a READ of %d", n, length, want))
 	}
-	if _, err := io.ReadFull(r, q.into[q.filled:q.filled+n]); err != nil {
+	if _, err := io.ReadFull(r, q.into[q.got:q.got+n]); err != nil {
 		return err
 	}
-	q.filled += n
-	if q.filled == len(q.into) {
-		e.finish(q, id, answer{kind: fxpData, n: q.filled})
+	q.got += n
+	if q.got == len(q.into) {
+		e.finish(q, id, answer{kind: fxpData, n: q.got})
 		return nil
 	}
 	e.forget(id)

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/hawser/hawser"
-	"github.com/hawser/hawser/ssh"
 )
 
 const (
@@ -19,8 +17,8 @@ const (
 	// defaultPacket is what every server takes in one READ or WRITE, in bytes
 	// (draft-ietf-secsh-filexfer-02, section 3).
 	defaultPacket = 32 << 10
-	// maxPacket is the largest that pkg/sftp takes as an answer, in bytes. It
-	// is what OpenSSH announces.
+	// maxPacket is the largest that is asked for, in bytes: what OpenSSH
+	// announces, and what is left of the 256 KiB that it takes as a message.
 	maxPacket = 261120
 	// maxReply bounds the packets of the handshake, in bytes.
 	maxReply = 256 << 10
@@ -160,16 +158,6 @@ func parseLimits(packet []byte) (int, error) {
 		return defaultPacket, nil
 	}
 	return int(size), nil
-}
-
-// lastWords is what a server wrote as an error before it ended the stream,
-// which is heard of by another goroutine.
-func lastWords(stream *ssh.Stream) string {
-	const pause, moment = 5 * time.Millisecond, 100 * time.Millisecond
-	for start := time.Now(); stream.Stderr() == "" && time.Since(start) < moment; {
-		time.Sleep(pause)
-	}
-	return stream.Stderr()
 }
 
 // complaint is what a server wrote as an error instead of speaking SFTP.

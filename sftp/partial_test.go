@@ -35,6 +35,7 @@ func cuts() map[string]cut {
 		"the context is cancelled":                   {after: func(_ *testserver.SSH, cancel func()) error { cancel(); return nil }, want: context.Canceled, good: -1},
 		"the context of a continuation is cancelled": {after: func(_ *testserver.SSH, cancel func()) error { cancel(); return nil }, want: context.Canceled, good: -1, offset: 100_001},
 		"the source fails":                           {after: func(*testserver.SSH, func()) error { return errSource }, want: errSource, good: mib},
+		"the source is cut short itself":             {after: func(*testserver.SSH, func()) error { return io.ErrUnexpectedEOF }, want: io.ErrUnexpectedEOF, good: mib},
 		"the first WRITE fails":                      {hook: failAt(0, 4), good: 0},
 		"the 20th WRITE fails":                       {hook: failAt(19*32*kib, 4), good: 19 * 32 * kib},
 		"the 64th and last WRITE fails":              {hook: failAt(63*32*kib, 4), good: 63 * 32 * kib},
@@ -111,16 +112,42 @@ func requirePartial(t *testing.T, f *sftp.Session, w io.Closer, root string, dat
 	return partial.Good
 }
 
-// What a server refuses at the end may have been kept back until then.
+// What a server refuses at the end may have been kept back until then, so only
+// what was there before is sure.
 func TestCloseFails(t *testing.T) {
 	t.Parallel()
-	s, root := hooked(t, testserver.FailNth(testserver.FxpClose, 1, 4, "quota exceeded"))
-	err := upload(t.Context(), login(t, to(s)), "file", content(100_000))
-	t.Logf("on disk %d: %v", len(stored(t, root, "file")), err)
-	var partial *hawser.PartialError
-	require.ErrorAs(t, err, &partial)
-	assert.Zero(t, partial.Good)
+	for name, offset := range map[string]int64{"of a new file": 0, "of a continuation": 30_000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, root := hooked(t, testserver.FailNth(testserver.FxpClose, 1, 4, "quota exceeded"))
+			data := content(100_000)
+			put(t, root, "file", data[:offset])
+			f := login(t, to(s))
+			w, err := f.Create(t.Context(), "file", offset)
+			require.NoError(t, err)
+			_, err = w.Write(data[offset:])
+			require.NoError(t, err)
+			disk := requirePartial(t, f, w, root, data, cut{good: offset})
+			assert.Equal(t, offset, disk)
+		})
+	}
 }
+
+// A source that never has anything, and never ends, is not waited for.
+func TestSourceWithoutProgress(t *testing.T) {
+	t.Parallel()
+	s, _ := hooked(t, (&tally{}).hook)
+	w, err := login(t, to(s)).Create(t.Context(), "file", 0)
+	require.NoError(t, err)
+	_, err = io.Copy(w, idle{})
+	require.ErrorIs(t, err, io.ErrNoProgress)
+	assert.ErrorIs(t, w.Close(), io.ErrNoProgress)
+}
+
+// idle reads nothing, without an error.
+type idle struct{}
+
+func (idle) Read([]byte) (int, error) { return 0, nil }
 
 func TestDiskFull(t *testing.T) {
 	t.Parallel()

@@ -87,7 +87,7 @@ func (r *reader) Close() error {
 	r.closed = true
 	r.unlisten()
 	for _, c := range r.queue {
-		if c.answered() {
+		if c.answered() && c.kind != 0 { // else it may be on its way out still
 			r.give(c)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/pkg/sftp"
 
@@ -18,7 +19,6 @@ import (
 // A Session is a hawser.FileSystem, with all of its optional abilities but
 // hashing. Up to [Session.Parallelism] goroutines may use it at once.
 type Session struct {
-	addr       string // host:port
 	shell      *ssh.Session
 	client     *sftp.Client
 	engine     *engine
@@ -44,40 +44,53 @@ var _ interface {
 	hawser.SpaceReporter
 } = (*Session)(nil)
 
-// start speaks the handshake of SFTP and hands the stream to pkg/sftp.
+// start makes a Session of shell, which it closes if that fails.
 func start(ctx context.Context, shell *ssh.Session, c hawser.Connection) (*Session, error) {
-	s := &Session{addr: c.Addr(), shell: shell, log: wirelog.New(c)}
+	s := &Session{
+		shell: shell, log: wirelog.New(c),
+		calls: &bounded.Caller{Timeout: opening.Timeout(c), Lost: shell.Lose},
+	}
 	defer s.log.Listen(ctx)()
-	stream, err := openStream(ctx, shell, c)
-	if err != nil {
+	if err := s.shake(ctx, c); err != nil {
+		_ = shell.Close()
+		s.calls.Wait()
 		return nil, err
 	}
-	s.calls = &bounded.Caller{Timeout: opening.Timeout(c), Lost: shell.Lose}
+	return s, nil
+}
+
+// shake speaks the handshake of SFTP and hands the stream to pkg/sftp.
+func (s *Session) shake(ctx context.Context, c hawser.Connection) error {
+	stream, err := openStream(ctx, s.shell, c)
+	if err != nil {
+		return err
+	}
 	s.log.Sent("INIT version %d", version)
 	g, err := bounded.Do(ctx, s.calls, func() (greeting, error) { return greet(stream) }, nil)
 	if err != nil {
+		const patience = 100 * time.Millisecond
 		if errors.Is(err, hawser.ErrLost) {
-			err = complaint(err, lastWords(stream))
+			err = complaint(err, stream.LastWords(patience))
 		}
-		return nil, err
+		return err
 	}
 	s.log.Received("VERSION %d, packets of %d bytes", version, g.packet)
 	s.packet, s.extensions = g.packet, g.extensions
-	w := newWire(stream, g, s.log, shell.Lose)
+	w := newWire(stream, g, s.log, s.shell.Lose)
 	s.calls.Silence = w.silence
 	s.engine = newEngine(w.send, s.calls)
 	w.engine = s.engine
 	s.calls.Go(func() {
-		<-shell.Ended()
-		s.engine.end(shell.Cause())
+		<-s.shell.Ended()
+		s.engine.end(s.shell.Cause())
 	})
 	s.client, err = sftp.NewClientPipe(w, w)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// pkg/sftp gives up reading at a packet that it cannot place, and tells nobody but its calls.
-	s.calls.Go(func() { shell.Lose(malformed(s.client.Wait())) })
-	return s, nil
+	s.calls.Go(func() { s.shell.Lose(malformed(s.client.Wait())) })
+	return nil
 }
 
 // Ping makes one round trip, a REALPATH of the login directory.
@@ -117,7 +130,7 @@ func (s *Session) Parallelism() int { return 64 }
 
 // Format writes what the session is connected to, whatever the verb: what is
 // inside changes while it is looked at.
-func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "sftp session with ", s.addr) }
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "sftp over %v", s.shell) }
 
 // Algorithms names what SSH negotiated; see ssh.Session.Algorithms.
 func (s *Session) Algorithms() string { return s.shell.Algorithms() }

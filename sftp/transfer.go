@@ -2,7 +2,6 @@ package sftp
 
 import (
 	"context"
-	"encoding/binary"
 	"io"
 
 	"github.com/hawser/hawser"
@@ -72,10 +71,8 @@ func (t *transfer) write(c *chunk) {
 
 // head appends what READ and WRITE begin with to b: room bytes.
 func (t *transfer) head(c *chunk, kind byte, b []byte, length int) []byte {
-	b = append(b, 0, 0, 0, 0, kind, 0, 0, 0, 0)
-	b = appendString(b, t.handle)
-	b = binary.BigEndian.AppendUint64(b, uint64(c.offset))
-	return binary.BigEndian.AppendUint32(b, uint32(length))
+	b = appendString(append(b, 0, 0, 0, 0, kind, 0, 0, 0, 0), t.handle)
+	return appendUint32(appendUint64(b, uint64(c.offset)), uint32(length))
 }
 
 // wait returns when c is answered or ctx ended. The error is only ctx's; that

@@ -50,6 +50,7 @@ type writer struct {
 
 	filling *chunk // nil: none
 	next    int64  // offset of the next chunk
+	begin   int64  // where writing began
 	before  int64  // size of the file that is continued
 	err     error  // sticky
 	closed  bool
@@ -69,7 +70,7 @@ func (w *writer) resume(offset int64) error {
 	if offset > size {
 		return fmt.Errorf("%w: offset %d is behind the end of the file at %d", fs.ErrInvalid, offset, size)
 	}
-	w.before = size
+	w.begin, w.before = offset, size
 	w.next, w.good = offset, offset
 	return nil
 }
@@ -101,10 +102,9 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 			return taken, err
 		}
 		c := w.chunk()
-		n, err := io.ReadFull(r, c.content[c.filled:])
-		c.filled += n
+		n, err := c.fill(r)
 		taken += int64(n)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if err == io.EOF {
 			return taken, nil
 		}
 		if err != nil {
@@ -113,6 +113,28 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 		}
 		w.send()
 	}
+}
+
+// fill reads from r until c is full; io.EOF is the end of r alone. io.ReadFull
+// does not tell that end from a source that was itself cut short and says
+// io.ErrUnexpectedEOF, as the body of an HTTP response does.
+func (c *chunk) fill(r io.Reader) (taken int, err error) {
+	const most = 100 // reads in a row that bring nothing
+	for idle := 0; c.filled < len(c.content); idle++ {
+		if idle == most {
+			return taken, io.ErrNoProgress
+		}
+		n, err := r.Read(c.content[c.filled:])
+		c.filled += n
+		taken += n
+		if err != nil {
+			return taken, err
+		}
+		if n > 0 {
+			idle = 0
+		}
+	}
+	return taken, nil
 }
 
 // Close waits until the server has everything and closes the file. A further
@@ -223,7 +245,17 @@ func (w *writer) complete() error {
 		return &hawser.PartialError{Name: w.name, Good: w.good, Err: err}
 	}
 	// A server may have kept the content back until now, so none of it is sure.
-	return &hawser.PartialError{Name: w.name, Err: w.s.explain(err)}
+	// The handle is gone, and the file is cut by its name.
+	cutting := w.s.do(w.ctx, "truncate", w.name, func() error { return w.s.client.Truncate(w.name, w.begin) })
+	return &hawser.PartialError{Name: w.name, Good: w.begin, Err: w.notCut(w.s.explain(err), cutting)}
+}
+
+// notCut adds to err that the file could not be cut, if that is so.
+func (w *writer) notCut(err, cutting error) error {
+	if cutting == nil || w.s.shell.Cause() != nil {
+		return err
+	}
+	return errors.Join(err, fmt.Errorf("the file could not be cut to that: %w", w.s.explain(cutting)))
 }
 
 // abandon cuts the file to what is right.
@@ -235,10 +267,8 @@ func (w *writer) abandon() error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case failed := <-cut:
-		if failed != nil && w.s.shell.Cause() == nil {
-			err = errors.Join(err, fmt.Errorf("the file could not be cut to that: %w", w.s.explain(failed)))
-		}
+	case cutting := <-cut:
+		err = w.notCut(err, cutting)
 	case <-timer.C:
 	case <-w.s.shell.Ended():
 	}

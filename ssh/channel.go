@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	xssh "golang.org/x/crypto/ssh"
 
@@ -110,7 +111,8 @@ func (c *channel) request(ctx context.Context, kind string, payload any, shown s
 // goroutine may read while another writes. Reading ends with io.EOF when the
 // server ends it; [Stream.Stderr] may tell why.
 type Stream struct {
-	c *channel
+	c     *channel
+	ended chan struct{} // closed when the server ended its error stream
 
 	mu     sync.Mutex // guards stderr
 	stderr []byte
@@ -137,8 +139,11 @@ func (s *Session) stream(ctx context.Context, kind, name string) (*Stream, error
 		c.release(false)
 		return nil, s.Fail(kind, err)
 	}
-	stream := &Stream{c: c}
-	s.calls.Go(func() { _, _ = io.Copy(stderrTail{stream}, c.Stderr()) })
+	stream := &Stream{c: c, ended: make(chan struct{})}
+	s.calls.Go(func() {
+		defer close(stream.ended)
+		_, _ = io.Copy(stderrTail{stream}, c.Stderr())
+	})
 	return stream, nil
 }
 
@@ -155,6 +160,18 @@ func (s *Stream) Close() error {
 		return nil
 	}
 	return err
+}
+
+// LastWords is [Stream.Stderr] once the server can add nothing more to it, or
+// after patience.
+func (s *Stream) LastWords(patience time.Duration) string {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-s.ended:
+	case <-timer.C:
+	}
+	return s.Stderr()
 }
 
 // Stderr is the end of what the server wrote as an error so far.

@@ -19,6 +19,7 @@ import (
 // A Session is a logged-in SSH connection. It is a hawser.Runner, and up to
 // [Session.Parallelism] goroutines may use it at once.
 type Session struct {
+	addr   string // host:port
 	conn   xssh.Conn
 	socket *socket
 	log    *wirelog.Log
@@ -35,6 +36,7 @@ type Session struct {
 }
 
 var _ interface {
+	fmt.Formatter
 	hawser.Session
 	hawser.Leasable
 	hawser.Parallel
@@ -44,7 +46,7 @@ var _ interface {
 // newSession takes over conn and its channels, which x/crypto wants served.
 func newSession(c hawser.Connection, conn xssh.Conn, sock *socket, log *wirelog.Log, channels <-chan xssh.NewChannel, requests <-chan *xssh.Request) *Session {
 	s := &Session{
-		conn: conn, socket: sock, log: log,
+		addr: c.Addr(), conn: conn, socket: sock, log: log,
 		c:     withoutSecrets(c),
 		ended: make(chan struct{}),
 		shut:  make(chan struct{}),
@@ -114,6 +116,10 @@ func (s *Session) Reusable() bool {
 // Parallelism is how many commands a server lets run at once on one
 // connection by default, with two to spare (OpenSSH: MaxSessions 10).
 func (s *Session) Parallelism() int { return 8 }
+
+// Format writes what the session is connected to, whatever the verb: what is
+// inside changes while it is looked at.
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "ssh session with ", s.addr) }
 
 // Ended is closed when the session is over; [Session.Cause] says why then.
 func (s *Session) Ended() <-chan struct{} { return s.ended }

@@ -51,7 +51,7 @@ tick 6  check    host     at HOST  is up 3 weeks, 2 days
 
 Shutdown, while the job "backup" is at work:
 tick 7  backup   partner  at NEW  wrote all of 32 MiB
-A run after it is refused: open partner: manager: use of closed network connection
+A run after it is refused: open partner: manager is closed: use of closed network connection
 `
 
 func TestJobsFollowAnEdit(t *testing.T) {

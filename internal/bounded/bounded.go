@@ -99,23 +99,20 @@ func Do[T any](ctx context.Context, c *Caller, fn func() (T, error), late func(T
 		watchdog.Stop()
 		return none, fmt.Errorf("session: %w", net.ErrClosed)
 	}
+	var err error
 	select {
 	case r := <-results:
 		return r.value, r.err
 	case <-ctx.Done():
-		if abandoned.abandon() {
-			return none, ctx.Err()
-		}
-		r := <-results // it was there at the same moment
-		return r.value, r.err
-	case err := <-lost:
+		err = ctx.Err()
+	case err = <-lost:
 		c.Lost(err) // whoever sees the error finds the session ended
-		if abandoned.abandon() {
-			return none, err
-		}
-		r := <-results
-		return r.value, r.err
 	}
+	if abandoned.abandon() {
+		return none, err
+	}
+	r := <-results // it was there at the same moment
+	return r.value, r.err
 }
 
 // patience is how many times Timeout an answer may take while the server keeps
