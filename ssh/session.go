@@ -117,6 +117,9 @@ func (s *Session) Reusable() bool {
 // connection by default, with two to spare (OpenSSH: MaxSessions 10).
 func (s *Session) Parallelism() int { return 8 }
 
+// Addr is the host:port of the server.
+func (s *Session) Addr() string { return s.addr }
+
 // Format writes what the session is connected to, whatever the verb: what is
 // inside changes while it is looked at.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "ssh session with ", s.addr) }
