@@ -130,7 +130,9 @@ func (s *Session) Parallelism() int { return 64 }
 
 // Format writes what the session is connected to, whatever the verb: what is
 // inside changes while it is looked at.
-func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "sftp session with ", s.shell.Addr()) }
+func (s *Session) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprint(f, "sftp session with ", s.shell.Addr())
+}
 
 // Algorithms names what SSH negotiated; see ssh.Session.Algorithms.
 func (s *Session) Algorithms() string { return s.shell.Algorithms() }
