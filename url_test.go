@@ -215,6 +215,7 @@ func FuzzParseURL(f *testing.F) {
 	} {
 		f.Add(text, "")
 	}
+	f.Add("A://[::%25\x9a]", "")
 	f.Add("1?x=", "y")
 	f.Add("1@h?timeout=", "#")
 	f.Fuzz(func(t *testing.T, text, behind string) {

@@ -103,9 +103,15 @@ func validateHost(p *problems, name, host string) {
 	}
 }
 
+// isIP reports whether host is an IP address. The zone of one may hold what
+// needs no escape in a URL, as the names of interfaces do (RFC 6874, section
+// 2): net/url writes others in a way that it does not read again.
 func isIP(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
+	addr, err := netip.ParseAddr(host)
+	special := func(r rune) bool {
+		return !(r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-._~", r)))
+	}
+	return err == nil && !strings.ContainsFunc(addr.Zone(), special)
 }
 
 // validateText refuses control characters in every text and secret: in a
