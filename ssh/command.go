@@ -52,6 +52,8 @@ func checkCommand(cmd *hawser.Command) error {
 }
 
 func (s *Session) run(ctx context.Context, cmd *hawser.Command) error {
+	s.opened() // also while output is still written that came before the channel closed
+	defer s.closed()
 	c, err := s.openChannel(ctx)
 	if err != nil {
 		return err

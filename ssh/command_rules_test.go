@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -111,6 +112,26 @@ func runRules(t *testing.T, s *ssh.Session, table *timings) {
 			require.NoError(t, s.Run(t.Context(), &hawser.Command{Line: "true"}))
 			require.True(t, s.Reusable())
 		}
+	})
+	t.Run("a session is not Reusable while output is written, whatever the server ended", func(t *testing.T) {
+		ended := make(chan struct{})
+		ctx := hawser.WithTrace(t.Context(), &hawser.Trace{Received: func(m hawser.Message) {
+			if m.Text == "CHANNEL_CLOSE" {
+				close(ended)
+			}
+		}})
+		var during bool
+		require.NoError(t, s.Run(ctx, &hawser.Command{Line: "echo x", Stdout: writerFunc(func(p []byte) (int, error) {
+			select {
+			case <-ended:
+			case <-time.After(soon):
+				return 0, errors.New("the channel did not close")
+			}
+			during = s.Reusable()
+			return len(p), nil
+		})}))
+		assert.False(t, during)
+		assert.True(t, s.Reusable())
 	})
 	t.Run("a writer that fails ends the command, and its error is kept", func(t *testing.T) {
 		begun := time.Now()

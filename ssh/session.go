@@ -32,7 +32,7 @@ type Session struct {
 	mu    sync.Mutex // guards all below
 	c     hawser.Connection
 	cause error // why the session ended; nil while it lives
-	busy  int   // channels that are open
+	busy  int   // channels that are open and commands that run
 }
 
 var _ interface {
