@@ -7,17 +7,16 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
-// Handshake is one over real bytes, in memory. It returns what the client saw
-// and the errors of both sides. The client reads to the end, because a server
-// of TLS 1.3 judges the client's certificate when the client is done.
+// Handshake is one over the loopback. It returns what the client saw and the
+// errors of both sides. The client reads to the end, because a server of TLS 1.3
+// judges the client's certificate when the client is done.
 func Handshake(t testing.TB, server, client *tls.Config) (seen tls.ConnectionState, clientErr, serverErr error) {
 	t.Helper()
-	near, far := net.Pipe()
-	const patience = 10 * time.Second
-	_ = near.SetDeadline(time.Now().Add(patience))
-	_ = far.SetDeadline(time.Now().Add(patience))
+	near, far := connect(t)
 	ended := make(chan error, 1)
 	go func() { // ends with the handshake, which the deadline bounds
 		conn := tls.Server(far, server)
@@ -34,4 +33,21 @@ func Handshake(t testing.TB, server, client *tls.Config) (seen tls.ConnectionSta
 	_ = near.Close() // so that the server does not wait for what will not come
 	serverErr = <-ended
 	return conn.ConnectionState(), clientErr, serverErr
+}
+
+// connect returns both ends of a connection. Not of net.Pipe: there one side's
+// alert waits for the rest of the other's flight, which waits for a reader.
+func connect(t testing.TB) (near, far net.Conn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	near, err = net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	far, err = listener.Accept()
+	require.NoError(t, err)
+	const patience = 10 * time.Second
+	_ = near.SetDeadline(time.Now().Add(patience))
+	_ = far.SetDeadline(time.Now().Add(patience))
+	return near, far
 }
