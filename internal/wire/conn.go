@@ -1,0 +1,187 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/wirelog"
+)
+
+// A Conn is the control connection of one session. One goroutine uses it at a
+// time, but for Bind's release, Interrupt and Close.
+type Conn struct {
+	timeout time.Duration // of each reply, and of sending each command
+	log     *wirelog.Log
+	r       *bufio.Reader
+	secret  string // what the reply to come must not show
+
+	mu     sync.Mutex // guards all below
+	conn   net.Conn
+	ended  bool // no deadline may let it go on
+	closed bool
+}
+
+// New takes over conn. Each wait for the server takes timeout at most.
+func New(conn net.Conn, timeout time.Duration, log *wirelog.Log) *Conn {
+	return &Conn{timeout: timeout, log: log, conn: conn, r: bufio.NewReader(conn)}
+}
+
+// Bind lets the end of ctx end every wait, now and later: an exchange that was
+// cut in the middle leaves the two sides out of step. release undoes it, once,
+// and reports whether it came too late.
+func (c *Conn) Bind(ctx context.Context) (release func() (cut bool)) {
+	stop := context.AfterFunc(ctx, c.Interrupt)
+	return func() bool { return !stop() }
+}
+
+// Interrupt ends every wait, now and later.
+func (c *Conn) Interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	_ = c.conn.SetDeadline(time.Unix(1, 0))
+}
+
+// Close closes the connection. It unblocks who waits.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	c.ended, c.closed = true, true
+	return c.conn.Close()
+}
+
+// NetConn is the connection below, to tell addresses or to shake hands on.
+func (c *Conn) NetConn() net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn
+}
+
+// Upgrade replaces the connection by one that shake makes of it, after AUTH TLS
+// or STARTTLS. What the server sent ahead of that is refused: somebody in
+// between could have put it there, and it would be read as if it were protected.
+func (c *Conn) Upgrade(shake func(net.Conn) (net.Conn, error)) error {
+	if c.r.Buffered() > 0 {
+		return fmt.Errorf("%w: it sent more behind its consent to TLS, which somebody in between may have put there", hawser.ErrUntrusted)
+	}
+	// The handshake has bounds of its own.
+	if err := c.setDeadline(time.Time{}); err != nil {
+		return err
+	}
+	conn, err := shake(c.NetConn())
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.conn = conn
+	c.mu.Unlock()
+	c.r.Reset(conn)
+	return nil
+}
+
+// Send sends a command line, which has no line break in it. shown is what the
+// wire log says of it; "" is the line itself. secret is a part of it that the
+// server may echo; "" if there is none.
+func (c *Conn) Send(line, shown, secret string) error {
+	if strings.ContainsAny(line, "\r\n\x00") {
+		return fmt.Errorf("%w: a command must not hold CR, LF or NUL", hawser.ErrInvalid)
+	}
+	if shown == "" {
+		shown = line
+	}
+	c.log.Sent("%s", shown)
+	c.secret = secret
+	if err := c.setDeadline(time.Now().Add(c.timeout)); err != nil {
+		return err
+	}
+	_, err := io.WriteString(c.NetConn(), line+"\r\n")
+	return c.explain(err)
+}
+
+// Receive reads one reply. A wait for it takes the timeout at most.
+func (c *Conn) Receive() (Reply, error) {
+	if err := c.setDeadline(time.Now().Add(c.timeout)); err != nil {
+		return Reply{}, err
+	}
+	reply, err := readReply(c.readLine)
+	if err != nil {
+		return Reply{}, c.explain(err)
+	}
+	return reply, nil
+}
+
+// Waiting reports whether part of a reply is there already.
+func (c *Conn) Waiting() bool { return c.r.Buffered() > 0 }
+
+// readLine reads a line without its end.
+func (c *Conn) readLine() (string, error) {
+	var line []byte
+	for {
+		part, err := c.r.ReadSlice('\n')
+		if len(line)+len(part) > maxLine {
+			return "", fmt.Errorf("%w: a line of more than %d bytes", errMalformed, maxLine)
+		}
+		line = append(line, part...)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			if errors.Is(err, io.EOF) && len(line) > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return "", err
+		}
+	}
+	text := strings.TrimRight(string(line), "\r\n")
+	if c.secret != "" {
+		text = strings.ReplaceAll(text, c.secret, "***")
+	}
+	c.log.Received("%s", text)
+	return text, nil
+}
+
+// setDeadline does not undo an interrupt.
+func (c *Conn) setDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return fmt.Errorf("%w: %w", hawser.ErrLost, net.ErrClosed)
+	}
+	return c.explain(c.conn.SetDeadline(t))
+}
+
+// explain says what the loss of the connection was.
+func (c *Conn) explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errMalformed):
+		return fmt.Errorf("%w: %w", hawser.ErrLost, err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%w: no answer within %v: %w", hawser.ErrLost, c.timeout, os.ErrDeadlineExceeded)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: the server closed the connection: %w", hawser.ErrLost, io.EOF)
+	}
+	return fmt.Errorf("%w: %w", hawser.ErrLost, err)
+}
+
+// Ready waits until something of a reply is there, for d at most.
+func (c *Conn) Ready(d time.Duration) bool {
+	if err := c.setDeadline(time.Now().Add(d)); err != nil {
+		return false
+	}
+	_, err := c.r.Peek(1)
+	return err == nil
+}
