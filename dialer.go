@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"slices"
 )
@@ -18,11 +17,6 @@ type Dialer interface {
 	// *Error. c is valid, its Hops are filled in and its secrets resolved.
 	// The caller closes the Session.
 	Dial(ctx context.Context, c Connection) (Session, error)
-}
-
-// A Prober is a Dialer that can find out which settings work with a server.
-type Prober interface {
-	Probe(ctx context.Context, c Connection) iter.Seq2[Connection, Report]
 }
 
 // A Mux dispatches on Protocol; one that is missing gives [ErrNoDriver]. It is
