@@ -39,7 +39,7 @@ type opensshKDF struct {
 
 // parseOpenSSH reads the body of an OPENSSH PRIVATE KEY block. The work is
 // x/crypto's; what it cannot read is found first, to say so with a cure.
-func parseOpenSSH(body, passphrase []byte) (ssh.Signer, error) {
+func parseOpenSSH(body, passphrase []byte) (*loaded, error) {
 	file, err := readOpenSSH(body)
 	if err != nil {
 		return nil, err
@@ -48,15 +48,15 @@ func parseOpenSSH(body, passphrase []byte) (ssh.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer, err := newSigner(key)
+	checked, err := newLoaded(key)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(signer.PublicKey().Marshal(), file.Public) {
+	if !bytes.Equal(checked.signer.PublicKey().Marshal(), file.Public) {
 		// x/crypto does not compare them; ssh-keygen and ssh do.
 		return nil, errMismatch()
 	}
-	return signer, nil
+	return checked, nil
 }
 
 // open returns the private key in body, the bytes that k was read from.

@@ -43,7 +43,7 @@ func isPrivateType(blockType string) bool {
 }
 
 // parseBlock reads the private key of block, which [isPrivateType] knows.
-func parseBlock(block *pem.Block, passphrase []byte) (ssh.Signer, error) {
+func parseBlock(block *pem.Block, passphrase []byte) (*loaded, error) {
 	if len(block.Bytes) > maxKey {
 		return nil, fmt.Errorf("%w: a key of %d bytes is too large, at most %d are read",
 			ErrFormat, len(block.Bytes), maxKey)
@@ -60,7 +60,7 @@ func parseBlock(block *pem.Block, passphrase []byte) (ssh.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	return newSigner(key)
+	return newLoaded(key)
 }
 
 // parseDER reads a key that is not encrypted.
@@ -80,7 +80,7 @@ func parseDER(blockType string, der []byte) (any, error) {
 
 // parseLegacy reads a key with a DEK-Info header (RFC 1421, section 4.6.1.3),
 // which is how OpenSSL encrypted keys before PKCS #8.
-func parseLegacy(block *pem.Block, passphrase []byte) (ssh.Signer, error) {
+func parseLegacy(block *pem.Block, passphrase []byte) (*loaded, error) {
 	if err := checkDEKInfo(block); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func parseLegacy(block *pem.Block, passphrase []byte) (ssh.Signer, error) {
 		// padding looks right, and the key is noise. The cause says nothing.
 		return nil, ErrPassphraseWrong
 	}
-	return newSigner(key)
+	return newLoaded(key)
 }
 
 // checkDEKInfo refuses what [x509.DecryptPEMBlock] does not decrypt, with the cure.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/youmark/pkcs8"
-	"golang.org/x/crypto/ssh"
 )
 
 // curePKCS8 rewrites any private key that OpenSSL reads into what this package reads.
@@ -30,7 +29,7 @@ type pbes2 struct {
 // of the wrong length, takes any cost, and treats GCM as CBC. So everything in
 // the DER is checked first, and only a fresh encoding of what was checked is
 // handed over. An error from there can then mean one thing only.
-func parseEncryptedPKCS8(der, passphrase []byte) (ssh.Signer, error) {
+func parseEncryptedPKCS8(der, passphrase []byte) (*loaded, error) {
 	var file encryptedKey
 	if err := unmarshalDER(der, &file); err != nil {
 		return nil, err
@@ -47,7 +46,7 @@ func parseEncryptedPKCS8(der, passphrase []byte) (ssh.Signer, error) {
 		return nil, fmt.Errorf("%w, or what it holds is neither an RSA, an ECDSA nor an Ed25519 key",
 			ErrPassphraseWrong)
 	}
-	return newSigner(key)
+	return newLoaded(key)
 }
 
 // checkPKCS8 returns the DER of file with its costs and lengths checked, and in

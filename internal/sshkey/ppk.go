@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"golang.org/x/crypto/ssh"
 )
 
 const (
@@ -35,7 +33,7 @@ func isPPK(text []byte) bool {
 }
 
 // parsePPK reads the private key of a PuTTY file.
-func parsePPK(text, passphrase []byte) (ssh.Signer, error) {
+func parsePPK(text, passphrase []byte) (*loaded, error) {
 	file, err := readPPK(text)
 	if err != nil {
 		return nil, err
@@ -44,7 +42,7 @@ func parsePPK(text, passphrase []byte) (ssh.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ppkSigner(file.algorithm, file.public, private)
+	return ppkJoin(file.algorithm, file.public, private)
 }
 
 // readPPK reads the fields in the one order that PuTTY itself accepts.

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// ppkSigner joins the two halves of a PuTTY key. It makes the public half anew
+// ppkJoin joins the two halves of a PuTTY key. It makes the public half anew
 // from the private one, and refuses a key whose own says otherwise.
-func ppkSigner(algorithm string, public, private []byte) (ssh.Signer, error) {
+func ppkJoin(algorithm string, public, private []byte) (*loaded, error) {
 	if err := checkPPKAlgorithm(algorithm); err != nil {
 		return nil, err
 	}
@@ -30,14 +30,14 @@ func ppkSigner(algorithm string, public, private []byte) (ssh.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer, err := newSigner(key)
+	checked, err := newLoaded(key)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(signer.PublicKey().Marshal(), public) {
+	if !bytes.Equal(checked.signer.PublicKey().Marshal(), public) {
 		return nil, errMismatch()
 	}
-	return signer, nil
+	return checked, nil
 }
 
 func checkPPKAlgorithm(name string) error {

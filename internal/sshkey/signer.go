@@ -16,10 +16,15 @@ const algoDSA = "ssh-dss"
 // minRSA is the shortest RSA key, in bits, that crypto/rsa signs with.
 const minRSA = 1024
 
-// newSigner returns the signer of key, a private key as the parsers of the
-// standard library and of x/crypto return it. It makes up for the checks that
-// those leave out. Errors match [ErrFormat].
-func newSigner(key any) (ssh.Signer, error) {
+// A loaded is a private key that was checked, and what signs with it in SSH.
+type loaded struct {
+	key    any
+	signer ssh.Signer
+}
+
+// newLoaded checks key, a private key as the parsers of the standard library
+// and of x/crypto return it, for what those leave out. Errors match [ErrFormat].
+func newLoaded(key any) (*loaded, error) {
 	signer, err := ssh.NewSignerFromKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
@@ -27,7 +32,7 @@ func newSigner(key any) (ssh.Signer, error) {
 	if err := checkHalves(key); err != nil {
 		return nil, err
 	}
-	return signer, nil
+	return &loaded{key, signer}, nil
 }
 
 // checkHalves refuses a private half that does not belong to the public half,

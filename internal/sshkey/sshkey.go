@@ -1,5 +1,5 @@
-// Package sshkey loads the private keys of SSH logins, in every format that
-// people have lying about, and the OpenSSH certificates that go with them.
+// Package sshkey loads private keys in every format that people have lying
+// about: those of SSH logins, with their OpenSSH certificates, and those of TLS.
 //
 // It reads bytes and never files, so that a key can come from a disk, a vault
 // or a database alike. It tells formats by content, never by file name:
@@ -8,6 +8,7 @@
 //   - PEM PKCS #1 (RSA), SEC 1 (ECDSA) and DSA, plain or with a DEK-Info header
 //   - PKCS #8, plain or encrypted with PBES2 (PBKDF2 or scrypt)
 //   - PuTTY .ppk, version 2 and 3, plain or encrypted
+//   - for TLS alone, the DER inside of the PEM formats
 //
 // A key file may come from anyone, so what it asks for is bounded: its size,
 // and the memory and the time of its passphrase hashing. What exceeds a bound
@@ -47,6 +48,15 @@ const (
 //
 // Errors match [ErrPassphraseMissing], [ErrPassphraseWrong] or [ErrFormat].
 func Parse(data, passphrase []byte) (ssh.Signer, error) {
+	key, err := parseText(data, passphrase)
+	if err != nil {
+		return nil, err
+	}
+	return key.signer, nil
+}
+
+// parseText reads every format but DER.
+func parseText(data, passphrase []byte) (*loaded, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%w: %d bytes are too many for a key file, at most %d are read",
 			ErrFormat, len(data), maxFile)
