@@ -1,0 +1,5 @@
+//go:build !race
+
+package tlsconf_test
+
+const racing = false
