@@ -19,7 +19,7 @@ func ExampleVerifier() {
 		Store: certs.Memory(), // or certs.File, or certs.KnownHosts
 		Ask: func(_ context.Context, q certs.Question) (certs.Answer, error) {
 			fmt.Printf("%s: %s key of %s is %s: %s\n", q.Connection, q.Reason, q.Addr, q.KeyType(), q.Fingerprint)
-			return certs.AcceptAlways, nil
+			return certs.Answer{Decision: certs.AcceptAlways}, nil
 		},
 	}
 	key, err := base64.StdEncoding.DecodeString(exampleKey)
@@ -38,7 +38,8 @@ func ExampleVerifier() {
 	// trusted: true
 }
 
-// Where nobody is present, the question waits in the Store.
+// Where nobody is present, the question waits in the Store. It is the same for
+// a certificate, which comes with its [Question.Findings].
 func ExampleStore() {
 	ctx := context.Background()
 	verifier := &certs.Verifier{Store: certs.Memory()}
@@ -57,7 +58,7 @@ func ExampleStore() {
 		return
 	}
 	for id, q := range questions {
-		fmt.Println("answering for", q.Addr, verifier.Store.Answer(ctx, id, certs.AcceptAlways))
+		fmt.Println("answering for", q.Addr, verifier.Store.Answer(ctx, id, certs.Answer{Decision: certs.AcceptAlways}))
 	}
 	fmt.Println("trusted:", verifier.Verify(ctx, c, hawser.Peer{Addr: c.Addr(), HostKey: key}) == nil)
 	// Output:

@@ -71,6 +71,9 @@ func decodePin(raw []byte) (entry, error) {
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return entry{}, err
 	}
+	if kind := p.kind(); kind != KindSSH && kind != KindTLS {
+		return entry{raw: raw}, nil // another version's
+	}
 	p, err := p.complete()
 	if err != nil {
 		return entry{}, err
@@ -84,9 +87,13 @@ func decodeQuestion(raw []byte) (question, error) {
 	if err := json.Unmarshal(raw, &q); err != nil {
 		return question{}, err
 	}
-	// Whoever answers is shown the fingerprint, and the key is what gets pinned.
-	if q.Fingerprint != fingerprint(q.HostKey) {
-		return question{}, errors.New("the fingerprint is not that of the host key")
+	if err := q.check(); err != nil {
+		return question{}, err
+	}
+	for i, f := range q.Findings {
+		if f.Index >= 0 && f.Index < len(q.Chain) {
+			q.Findings[i].Cert = q.Chain[f.Index]
+		}
 	}
 	if a, err := parseAddress(q.Addr); err != nil || a.String() != q.Addr {
 		return question{}, fmt.Errorf("%q is not host:port in lower case", quoted(q.Addr))
@@ -94,11 +101,32 @@ func decodeQuestion(raw []byte) (question, error) {
 	if q.ID != questionID(q.Addr, q.Fingerprint) {
 		return question{}, errors.New("the id is not that of the address and the fingerprint")
 	}
-	known := []answerText{"", answerText(Deny.String()), answerText(AcceptOnce.String())}
+	known := []decisionText{"", decisionText(Deny.String()), decisionText(AcceptOnce.String())}
 	if !slices.Contains(known, q.Answer) {
 		return question{}, fmt.Errorf("unknown answer %q", quoted(string(q.Answer)))
 	}
 	return q, nil
+}
+
+// check looks whether q is about what it shows: whoever answers is shown the
+// fingerprint, and what gets pinned is the key.
+func (q Question) check() error {
+	switch kindOr(q.Kind) {
+	case KindSSH:
+		if q.Fingerprint != fingerprint(q.HostKey) {
+			return errors.New("the fingerprint is not that of the host key")
+		}
+		return nil
+	case KindTLS:
+		if len(q.Chain) == 0 {
+			return fmt.Errorf("no certificate, or one of more than %d bytes", maxChainSize)
+		}
+		if q.Fingerprint != Fingerprint(q.Chain[0]) {
+			return errors.New("the fingerprint is not that of the first certificate")
+		}
+		return nil
+	}
+	return fmt.Errorf("unknown kind %q", quoted(q.Kind))
 }
 
 func (jsonFormat) encode(l *ledger) ([]byte, error) {

@@ -49,7 +49,7 @@ func TestFileKeepsFieldsThatItDoesNotKnow(t *testing.T) {
 	key, asked := newEd25519(t), newEd25519(t)
 	path := newFile(t, fmt.Sprintf(`{"version":1, "site":{"n":12345678901234567890},
 		"pins":[{"addr":"*.example.com","kind":"ssh","fingerprint":%q,"note":"by hand"},
-		{"addr":"web.example.com:443","kind":"tls","fingerprint":"SHA256:x","chain":["y"]}]}`, print(key)))
+		{"addr":"web.example.com:443","kind":"other","fingerprint":"x","chain":["y"]}]}`, print(key)))
 	store, err := certs.File(path)
 	require.NoError(t, err)
 	v := &certs.Verifier{Store: store, Ask: answering(certs.AcceptAlways)}
@@ -92,9 +92,9 @@ func TestFileOfPinsAndQuestionsOutlivesTheProcess(t *testing.T) {
 	key := newEd25519(t)
 	id := refused(t, verify(t, &certs.Verifier{Store: open()}, peer(key))).Pending
 	assert.Equal(t, []string{id}, pending(t, open()))
-	require.NoError(t, open().Answer(t.Context(), id, certs.Deny))
+	require.NoError(t, open().Answer(t.Context(), id, certs.Answer{Decision: certs.Deny}))
 	assert.True(t, refused(t, verify(t, &certs.Verifier{Store: open()}, peer(key))).Denied)
-	require.NoError(t, open().Answer(t.Context(), id, certs.AcceptOnce))
+	require.NoError(t, open().Answer(t.Context(), id, certs.Answer{Decision: certs.AcceptOnce}))
 	require.NoError(t, verify(t, &certs.Verifier{Store: open()}, peer(key)))
 	assert.False(t, refused(t, verify(t, &certs.Verifier{Store: open()}, peer(key))).Denied)
 }
@@ -155,13 +155,13 @@ func TestQuestionsAreBoundedAndUndoNoAnswer(t *testing.T) {
 		return id
 	}
 	denied := ask()
-	require.NoError(t, store.Answer(t.Context(), denied, certs.Deny))
+	require.NoError(t, store.Answer(t.Context(), denied, certs.Answer{Decision: certs.Deny}))
 	var asked []string
 	for range 105 {
 		asked = append(asked, ask())
 	}
 	assert.Equal(t, asked[5:], pending(t, store))
-	require.NoError(t, store.Answer(t.Context(), denied, certs.AcceptAlways))
+	require.NoError(t, store.Answer(t.Context(), denied, certs.Answer{Decision: certs.AcceptAlways}))
 	assert.Empty(t, pending(t, store), "they were asked when nothing was known")
 }
 
@@ -194,7 +194,7 @@ func TestSeveralKeysOfAHostAreTrusted(t *testing.T) {
 		require.NoError(t, verify(t, v, peer(third)))
 		changed := refused(t, verify(t, v, peer(newEd25519(t))))
 		assert.Equal(t, []string{print(first), print(second), print(third)}, changed.Question.Known)
-		require.NoError(t, v.Store.Answer(t.Context(), changed.Pending, certs.AcceptAlways))
+		require.NoError(t, v.Store.Answer(t.Context(), changed.Pending, certs.Answer{Decision: certs.AcceptAlways}))
 		refused(t, verify(t, v, peer(first)))
 		refused(t, verify(t, v, peer(second)))
 		require.NoError(t, verify(t, v, peer(third)), "of another type")

@@ -104,6 +104,6 @@ func refused(t testing.TB, err error) *certs.UntrustedError {
 	return untrusted
 }
 
-func answering(a certs.Answer) certs.Asker {
-	return func(context.Context, certs.Question) (certs.Answer, error) { return a, nil }
+func answering(d certs.Decision) certs.Asker {
+	return func(context.Context, certs.Question) (certs.Answer, error) { return certs.Answer{Decision: d}, nil }
 }

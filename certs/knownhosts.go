@@ -19,6 +19,10 @@ import (
 // change leaves every other byte as it is and replaces the file as a whole; it
 // is locked by path + ".lock", which stays and which ssh does not know.
 //
+// The format has no place for certificates: to pin one is an error, though one
+// that is valid by itself, or allowed, is trusted all the same. Of an answer it
+// keeps who and why in the comment of the line, and not when.
+//
 // Names are written plainly; hashed ones are understood. A host is excluded
 // from a line with a wildcard by "!host". Questions and the answers Deny and
 // AcceptOnce have no place in the format and are kept in memory. A line that
@@ -127,14 +131,14 @@ func isKnownType(typ string) bool {
 
 // formatLine writes a new line for p.
 func formatLine(p Pin) (string, error) {
-	if strings.ContainsAny(p.Addr+p.Comment, "\r\n") || strings.HasPrefix(p.Addr, "#") || strings.HasPrefix(p.Addr, "@") {
+	if strings.ContainsAny(p.Addr+p.remark(), "\r\n") || strings.HasPrefix(p.Addr, "#") || strings.HasPrefix(p.Addr, "@") {
 		return "", fmt.Errorf("%q with comment %q cannot be a line of known_hosts", quoted(p.Addr), quoted(p.Comment))
 	}
 	hosts := p.Addr
 	if a, err := parseAddress(p.Addr); err == nil {
 		hosts = knownhosts.Normalize(a.String())
 	}
-	words := []string{hosts, keyType(p.HostKey), base64.StdEncoding.EncodeToString(p.HostKey), p.Comment}
+	words := []string{hosts, keyType(p.HostKey), base64.StdEncoding.EncodeToString(p.HostKey), p.remark()}
 	switch {
 	case p.CA:
 		words = append([]string{markerCA}, words...)
@@ -142,6 +146,14 @@ func formatLine(p Pin) (string, error) {
 		words = append([]string{markerRevoked}, words...)
 	}
 	return strings.TrimRight(strings.Join(words, " "), " ") + "\n", nil
+}
+
+// remark is what the comment of a line can say of p.
+func (p Pin) remark() string {
+	if p.By == "" {
+		return p.Comment
+	}
+	return strings.TrimSpace(p.Comment + " (accepted by " + p.By + ")")
 }
 
 // replaceHosts returns line with hosts as its host field and the rest as it was.

@@ -189,7 +189,7 @@ func TestQuestionsOfKnownHostsNeedNoWritableDirectory(t *testing.T) {
 	store, path := knownHosts(t, before)
 	v := &certs.Verifier{Store: store}
 	id := refused(t, verify(t, v, peer(newEd25519(t)))).Pending
-	require.NoError(t, store.Answer(t.Context(), id, certs.Deny))
+	require.NoError(t, store.Answer(t.Context(), id, certs.Answer{Decision: certs.Deny}))
 	assert.NoFileExists(t, path+".lock")
 	assert.Equal(t, before, content(t, path))
 }

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -25,7 +26,7 @@ type ledger struct {
 }
 
 // An entry is a pin as it is kept. One without a Fingerprint is no pin: a
-// comment of known_hosts.
+// comment of known_hosts, or of a kind that this version does not know.
 type entry struct {
 	pin      Pin
 	patterns patterns // of pin.Addr
@@ -38,13 +39,31 @@ type entry struct {
 type question struct {
 	ID string `json:"id"`
 	Question
-	Answer answerText `json:"answer"`
-	raw    []byte     // as read; nil if new
-	edited bool       // no longer what raw says
+	Answer  decisionText `json:"answer"`
+	By      string       `json:"by,omitzero"`      // who answered
+	Comment string       `json:"comment,omitzero"` // of the answer
+	raw     []byte       // as read; nil if new
+	edited  bool         // no longer what raw says
 }
 
-// An answerText is the String of an [Answer], or "" for none.
-type answerText string
+// A decisionText is the String of a [Decision], or "" for none.
+type decisionText string
+
+func (q question) equal(o Question) bool {
+	sameFinding := func(a, b Finding) bool {
+		return a.Anomaly == b.Anomaly && a.Index == b.Index && a.Detail == b.Detail
+	}
+	return q.Connection == o.Connection && q.Addr == o.Addr && q.Fingerprint == o.Fingerprint &&
+		q.Reason == o.Reason && bytes.Equal(q.HostKey, o.HostKey) && slices.Equal(q.Known, o.Known) &&
+		slices.EqualFunc(q.Findings, o.Findings, sameFinding)
+}
+
+// clone returns q with nothing that a change of it could change in q.
+func (q Question) clone() Question {
+	q.Known, q.HostKey = slices.Clone(q.Known), slices.Clone(q.HostKey)
+	q.Chain, q.Findings = slices.Clone(q.Chain), slices.Clone(q.Findings)
+	return q
+}
 
 // clone returns a ledger that can be changed without changing l.
 func (l *ledger) clone() *ledger {
@@ -103,9 +122,9 @@ func (e entry) covers(p Pin) bool {
 	return e.pin.Addr == p.Addr || err == nil && e.patterns.match(a)
 }
 
-// dropQuestions forgets the questions that p settles, and the open ones and
-// the AcceptOnce about other keys of its type, which were given when something
-// else was known.
+// dropQuestions forgets the questions that p settles, and, of a host key, the
+// open ones and the AcceptOnce about other keys of its type, which were given
+// when something else was known.
 func (l *ledger) dropQuestions(p Pin) {
 	a, err := parseAddress(p.Addr)
 	if err != nil || p.CA || p.Revoked {
@@ -113,11 +132,12 @@ func (l *ledger) dropQuestions(p Pin) {
 	}
 	before := len(l.questions)
 	l.questions = slices.DeleteFunc(l.questions, func(q question) bool {
-		if q.Addr != a.String() {
+		if q.Addr != a.String() || kindOr(q.Kind) != p.kind() {
 			return false
 		}
-		denied := q.Answer == answerText(Deny.String())
-		return q.Fingerprint == p.Fingerprint || !denied && q.KeyType() == keyType(p.HostKey)
+		denied := q.Answer == decisionText(Deny.String())
+		return q.Fingerprint == p.Fingerprint ||
+			p.kind() == KindSSH && !denied && q.KeyType() == keyType(p.HostKey)
 	})
 	l.questionsChanged = l.questionsChanged || len(l.questions) != before
 }
@@ -214,20 +234,20 @@ func (l *ledger) answer(id string, a Answer, now time.Time) error {
 	if i < 0 {
 		return fmt.Errorf("no question %q; it was answered for good or dropped: %w", id, fs.ErrNotExist)
 	}
-	switch a {
+	switch a.Decision {
 	case AcceptAlways:
 		q := l.questions[i].Question
-		return l.add(pinOf(q, now), replaced(l, q))
+		return l.add(pinOf(q, a, now), replaced(l, q))
 	case AcceptOnce, Deny:
 		q := l.questions[i]
-		q.Answer = answerText(a.String())
+		q.Answer, q.By, q.Comment = decisionText(a.Decision.String()), a.By, a.Comment
 		q.edited = true
 		l.questions = append(slices.Delete(l.questions, i, i+1), q)
 		l.bound()
 		l.questionsChanged = true
 		return nil
 	}
-	return errors.New("invalid answer; want Deny, AcceptOnce or AcceptAlways")
+	return errors.New("invalid decision; want Deny, AcceptOnce or AcceptAlways")
 }
 
 // replaced returns what a pin of q replaces.
@@ -243,15 +263,17 @@ func replaced(l *ledger, q Question) []Pin {
 func (l *ledger) take(q Question) (a Answer, ok bool) {
 	i := l.find(questionID(q.Addr, q.Fingerprint))
 	if i < 0 {
-		return Deny, false
+		return Answer{}, false
 	}
+	a = Answer{By: l.questions[i].By, Comment: l.questions[i].Comment}
 	switch l.questions[i].Answer {
-	case answerText(AcceptOnce.String()):
+	case decisionText(AcceptOnce.String()):
 		l.questions = slices.Delete(l.questions, i, i+1)
 		l.questionsChanged = true
-		return AcceptOnce, true
-	case answerText(Deny.String()):
-		return Deny, true
+		a.Decision = AcceptOnce
+		return a, true
+	case decisionText(Deny.String()):
+		return a, true
 	}
-	return Deny, false
+	return Answer{}, false
 }

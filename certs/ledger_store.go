@@ -52,15 +52,22 @@ func (s *ledgerStore) Add(ctx context.Context, p Pin, instead ...Pin) error {
 	if err != nil {
 		return err
 	}
-	if s.needsKey && (p.Kind != KindSSH || len(p.HostKey) == 0) {
-		return fmt.Errorf("pin of %s: known_hosts keeps SSH keys alone, and not by their fingerprint; set HostKey or use File", quoted(p.Addr))
+	if s.needsKey && len(p.HostKey) == 0 {
+		return errNeedsKey(p.Addr)
 	}
 	return s.shelf.update(ctx, func(l *ledger) error { return l.add(p, instead) })
+}
+
+func errNeedsKey(addr string) error {
+	return fmt.Errorf("pin of %s: known_hosts keeps SSH keys alone, and not by their fingerprint; use File, or set HostKey", quoted(addr))
 }
 
 func (s *ledgerStore) Remove(ctx context.Context, p Pin) error {
 	if p.Fingerprint == "" && len(p.HostKey) > 0 {
 		p.Fingerprint = fingerprint(p.HostKey)
+	}
+	if print, err := parsePrintTLS(p.Fingerprint); err == nil && p.Kind == KindTLS {
+		p.Fingerprint = print
 	}
 	return s.shelf.update(ctx, func(l *ledger) error {
 		l.remove(p)
@@ -73,10 +80,11 @@ func (s *ledgerStore) Ask(ctx context.Context, q Question) (id string, err error
 	if err != nil {
 		return "", fmt.Errorf("question: %w", err)
 	}
-	if q.Fingerprint != fingerprint(q.HostKey) {
-		return "", fmt.Errorf("question about %s: the fingerprint is not that of HostKey", quoted(q.Addr))
+	q = q.clone()
+	q.Addr, q.Chain, q.Kind = a.String(), q.Chain.bounded(), kindOr(q.Kind)
+	if err := q.check(); err != nil {
+		return "", fmt.Errorf("question about %s: %w", quoted(q.Addr), err)
 	}
-	q.Addr, q.Known, q.HostKey = a.String(), slices.Clone(q.Known), slices.Clone(q.HostKey)
 	err = s.shelf.update(ctx, func(l *ledger) error {
 		id = l.ask(q)
 		return nil
@@ -95,8 +103,7 @@ func (s *ledgerStore) Pending(ctx context.Context) (iter.Seq2[string, Question],
 			if q.Answer != "" {
 				continue
 			}
-			q.Known, q.HostKey = slices.Clone(q.Known), slices.Clone(q.HostKey)
-			if !yield(q.ID, q.Question) {
+			if !yield(q.ID, q.Question.clone()) {
 				return
 			}
 		}
@@ -105,13 +112,19 @@ func (s *ledgerStore) Pending(ctx context.Context) (iter.Seq2[string, Question],
 
 func (s *ledgerStore) Answer(ctx context.Context, id string, a Answer) error {
 	now := time.Now()
-	return s.shelf.update(ctx, func(l *ledger) error { return l.answer(id, a, now) })
+	return s.shelf.update(ctx, func(l *ledger) error {
+		i := l.find(id)
+		if i >= 0 && s.needsKey && a.Decision == AcceptAlways && len(l.questions[i].HostKey) == 0 {
+			return errNeedsKey(l.questions[i].Addr)
+		}
+		return l.answer(id, a, now)
+	})
 }
 
 func (s *ledgerStore) TakeAnswer(ctx context.Context, q Question) (a Answer, ok bool, err error) {
 	where, err := parseAddress(q.Addr)
 	if err != nil {
-		return Deny, false, fmt.Errorf("question: %w", err)
+		return Answer{}, false, fmt.Errorf("question: %w", err)
 	}
 	q.Addr = where.String()
 	err = s.shelf.update(ctx, func(l *ledger) error {
@@ -119,7 +132,7 @@ func (s *ledgerStore) TakeAnswer(ctx context.Context, q Question) (a Answer, ok 
 		return nil
 	})
 	if err != nil {
-		return Deny, false, err
+		return Answer{}, false, err
 	}
 	return a, ok, nil
 }

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,14 +13,19 @@ import (
 )
 
 // A Verifier decides whether a server is the one that a connection names; see
-// the package comment for how. The zero value trusts no key but those that a
-// connection lists, and pins by AutoAccept until the process ends. It may be used
-// concurrently and must not be copied after first use.
-//
-// It judges SSH host keys. A TLS server is refused.
+// the package comment for how. The zero value trusts certificates that are valid
+// by themselves and what a connection lists or allows, and pins by AutoAccept
+// until the process ends. It may be used concurrently and must not be copied
+// after first use.
 type Verifier struct {
 	Store Store // nil: one in memory, of this Verifier alone
 	Ask   Asker // nil: nobody is asked; the question is stored as pending and the server refused
+
+	// CRLs returns the certificate revocation lists to look into, at every dial;
+	// nil: none. An error refuses the server. Nothing is fetched.
+	CRLs func(context.Context) ([]*x509.RevocationList, error)
+	// Revocation is [InspectOptions.Revocation].
+	Revocation bool
 
 	once     sync.Once
 	fallback Store // instead of a nil Store; made by once
@@ -32,24 +38,23 @@ var (
 )
 
 // Verify returns nil if the server is trusted. Else the error matches
-// hawser.ErrUntrusted, and is an [*UntrustedError] unless the Store or the
-// Asker failed; if ctx ended, it is the context's own.
+// hawser.ErrUntrusted, and is an [*UntrustedError] unless the Store, the Asker,
+// the CRLs or the roots failed; if ctx ended, it is the context's own.
 //
 // AcceptOnce lets in the dial that used it, and the ones that waited for the
 // same answer.
 func (v *Verifier) Verify(ctx context.Context, c hawser.Connection, p hawser.Peer) error {
-	id, err := identify(p)
-	if err != nil {
-		q := Question{Connection: c.Name, Addr: p.Addr, HostKey: p.HostKey, Reason: Unsupported}
-		return &UntrustedError{Question: q, Detail: err.Error()}
-	}
-	pins, err := v.store().Pins(ctx, id.addr.String())
+	id, err := v.identify(ctx, c, p)
 	if err != nil {
 		return refused(ctx, err)
 	}
-	found := judge(c, id, pins)
-	if found.first && c.SSH.AutoAccept {
-		if found, err = v.acceptFirst(ctx, c, id, found); err != nil {
+	pins, err := v.store().Pins(ctx, id.question().Addr)
+	if err != nil {
+		return refused(ctx, err)
+	}
+	found := id.judge(c, pins)
+	if found.pin {
+		if found, err = v.pinFirst(ctx, c, id, found); err != nil {
 			return refused(ctx, err)
 		}
 	}
@@ -59,38 +64,39 @@ func (v *Verifier) Verify(ctx context.Context, c hawser.Connection, p hawser.Pee
 	case found.final:
 		return &UntrustedError{Question: found.question, Detail: found.detail}
 	}
-	return v.askOnce(ctx, c, id)
+	return v.askOnce(ctx, c, id, found.question)
 }
 
-// acceptFirst pins a key and looks again: where another process has pinned
-// another key meanwhile, this one was not the first.
-func (v *Verifier) acceptFirst(ctx context.Context, c hawser.Connection, id identity, found verdict) (verdict, error) {
-	denied, ok, err := v.store().TakeAnswer(ctx, found.question)
-	if err != nil || ok && denied == Deny {
+// pinFirst pins what was found and looks again: where another process has pinned
+// another meanwhile, this one was not the first.
+func (v *Verifier) pinFirst(ctx context.Context, c hawser.Connection, id identity, found verdict) (verdict, error) {
+	q := found.question
+	denied, ok, err := v.store().TakeAnswer(ctx, q)
+	if err != nil || ok && denied.Decision == Deny {
 		return found, err // left to askOnce, which finds the same answer
 	}
-	pin := pinOf(found.question, time.Now())
+	pin := pinOf(q, Answer{By: kindOr(q.Kind) + ".auto_accept"}, time.Now())
 	if err := v.store().Add(ctx, pin); err != nil {
-		return verdict{}, err
+		return verdict{}, fmt.Errorf("%s: %w", pin.By, err)
 	}
 	pins, err := v.store().Pins(ctx, pin.Addr)
 	if err != nil {
 		return verdict{}, err
 	}
 	others := slices.DeleteFunc(slices.Clone(pins), pin.same)
-	if len(knownKeys(others)) == 0 {
-		return judge(c, id, pins), nil
+	if len(knownOf(pin.Kind, others)) == 0 {
+		return id.judge(c, pins), nil
 	}
 	if err := v.store().Remove(ctx, pin); err != nil {
 		return verdict{}, err
 	}
-	return judge(c, id, others), nil
+	return id.judge(c, others), nil
 }
 
 // askOnce asks whoever answers, together with every other dial that has met the
-// same key at the same address.
-func (v *Verifier) askOnce(ctx context.Context, c hawser.Connection, id identity) error {
-	out, err := v.flights.do(ctx, questionID(id.addr.String(), id.fingerprint), func(ctx context.Context) (outcome, error) {
+// same identity at the same address.
+func (v *Verifier) askOnce(ctx context.Context, c hawser.Connection, id identity, own Question) error {
+	out, err := v.flights.do(ctx, questionID(own.Addr, own.Fingerprint), func(ctx context.Context) (outcome, error) {
 		return v.ask(ctx, c, id)
 	})
 	switch {
@@ -99,8 +105,9 @@ func (v *Verifier) askOnce(ctx context.Context, c hawser.Connection, id identity
 	case out.refusal == nil:
 		return nil
 	}
+	// Each dial has its own name, and its own roots and what it allows.
 	refusal := *out.refusal
-	refusal.Question.Connection = c.Name // each dial has its own
+	refusal.Question.Connection, refusal.Question.Findings = own.Connection, own.Findings
 	return &refusal
 }
 
@@ -113,11 +120,11 @@ type outcome struct {
 // It looks at the pins again, because the answer to another dial may have come
 // since.
 func (v *Verifier) ask(ctx context.Context, c hawser.Connection, id identity) (outcome, error) {
-	pins, err := v.store().Pins(ctx, id.addr.String())
+	pins, err := v.store().Pins(ctx, id.question().Addr)
 	if err != nil {
 		return outcome{}, err
 	}
-	found := judge(c, id, pins)
+	found := id.judge(c, pins)
 	if found.trusted {
 		return outcome{}, nil
 	}
@@ -129,10 +136,10 @@ func (v *Verifier) ask(ctx context.Context, c hawser.Connection, id identity) (o
 	switch {
 	case err != nil:
 		return outcome{}, err
-	case ok && answer == AcceptOnce:
+	case ok && answer.Decision == AcceptOnce:
 		return outcome{}, nil
 	case ok:
-		refusal.Denied = true
+		refusal.deny(answer)
 		refusal.Pending = questionID(found.question.Addr, found.question.Fingerprint)
 		return outcome{refusal}, nil
 	case v.Ask != nil:
@@ -145,25 +152,23 @@ func (v *Verifier) ask(ctx context.Context, c hawser.Connection, id identity) (o
 // its time.
 func (v *Verifier) askPerson(ctx context.Context, c hawser.Connection, id identity, refusal *UntrustedError) (outcome, error) {
 	q := refusal.Question
-	given := q
-	given.Known, given.HostKey = slices.Clone(q.Known), slices.Clone(q.HostKey)
-	answer, err := v.Ask(ctx, given)
+	answer, err := v.Ask(ctx, q.clone())
 	if err != nil {
 		return outcome{}, fmt.Errorf("asking about %s of %s: %w", q.Fingerprint, q.Addr, err)
 	}
-	if answer != AcceptOnce && answer != AcceptAlways {
-		refusal.Denied = true
+	if answer.Decision != AcceptOnce && answer.Decision != AcceptAlways {
+		refusal.deny(answer)
 		return outcome{refusal}, nil
 	}
 	pins, err := v.store().Pins(ctx, q.Addr)
 	if err != nil {
 		return outcome{}, err
 	}
-	if now := judge(c, id, pins); now.final {
+	if now := id.judge(c, pins); now.final {
 		return outcome{&UntrustedError{Question: now.question, Detail: now.detail}}, nil
 	}
-	if answer == AcceptAlways {
-		err = v.store().Add(ctx, pinOf(q, time.Now()), sameType(pins, q)...)
+	if answer.Decision == AcceptAlways {
+		err = v.store().Add(ctx, pinOf(q, answer, time.Now()), sameType(pins, q)...)
 	}
 	return outcome{}, err
 }

@@ -29,7 +29,7 @@ func TestKeyIsAskedAboutOnceAndAgainWhenItChanges(t *testing.T) {
 		assert.Equal(t, []string{unknown.Pending}, pending(t, store))
 		assert.Equal(t, unknown.Pending, refused(t, verify(t, v, peer(first))).Pending, "the same question has the same id")
 
-		require.NoError(t, store.Answer(t.Context(), unknown.Pending, certs.AcceptAlways))
+		require.NoError(t, store.Answer(t.Context(), unknown.Pending, certs.Answer{Decision: certs.AcceptAlways}))
 		require.NoError(t, verify(t, v, peer(first)))
 		assert.Empty(t, pending(t, store))
 
@@ -40,7 +40,7 @@ func TestKeyIsAskedAboutOnceAndAgainWhenItChanges(t *testing.T) {
 		assert.Contains(t, changed.Error(), print(second))
 		require.NoError(t, verify(t, v, peer(first)), "a question about another key does not hurt")
 
-		require.NoError(t, store.Answer(t.Context(), changed.Pending, certs.AcceptAlways))
+		require.NoError(t, store.Answer(t.Context(), changed.Pending, certs.Answer{Decision: certs.AcceptAlways}))
 		v = &certs.Verifier{Store: open()}
 		require.NoError(t, verify(t, v, peer(second)))
 		assert.Equal(t, certs.Changed, refused(t, verify(t, v, peer(first))).Question.Reason, "the old key is replaced")
@@ -63,7 +63,7 @@ func TestAcceptOnceIsGoodForOneDial(t *testing.T) {
 	eachStore(t, func(t *testing.T, store certs.Store, _ func() certs.Store) {
 		v, key := &certs.Verifier{Store: store}, newEd25519(t)
 		id := refused(t, verify(t, v, peer(key))).Pending
-		require.NoError(t, store.Answer(t.Context(), id, certs.AcceptOnce))
+		require.NoError(t, store.Answer(t.Context(), id, certs.Answer{Decision: certs.AcceptOnce}))
 		assert.Empty(t, pending(t, store))
 		require.NoError(t, verify(t, v, peer(key)))
 		assert.Equal(t, id, refused(t, verify(t, v, peer(key))).Pending)
@@ -78,12 +78,12 @@ func TestDeniedKeyStaysDeniedUntilAnsweredAgain(t *testing.T) {
 	eachStore(t, func(t *testing.T, store certs.Store, _ func() certs.Store) {
 		key := newEd25519(t)
 		id := refused(t, verify(t, &certs.Verifier{Store: store}, peer(key))).Pending
-		require.NoError(t, store.Answer(t.Context(), id, certs.Deny))
+		require.NoError(t, store.Answer(t.Context(), id, certs.Answer{Decision: certs.Deny}))
 
 		c := bank()
 		c.SSH.AutoAccept = true
 		asking := &certs.Verifier{Store: store, Ask: func(context.Context, certs.Question) (certs.Answer, error) {
-			return certs.AcceptAlways, errors.New("asked again")
+			return certs.Answer{Decision: certs.AcceptAlways}, errors.New("asked again")
 		}}
 		denied := refused(t, asking.Verify(t.Context(), c, peer(key)))
 		assert.True(t, denied.Denied)
@@ -91,7 +91,7 @@ func TestDeniedKeyStaysDeniedUntilAnsweredAgain(t *testing.T) {
 		assert.Empty(t, pending(t, store))
 		assert.Error(t, asking.Verify(t.Context(), bank(), peer(newEd25519(t))), "another key is asked about")
 
-		require.NoError(t, store.Answer(t.Context(), id, certs.AcceptAlways))
+		require.NoError(t, store.Answer(t.Context(), id, certs.Answer{Decision: certs.AcceptAlways}))
 		require.NoError(t, asking.Verify(t.Context(), c, peer(key)))
 	})
 }
@@ -99,17 +99,17 @@ func TestDeniedKeyStaysDeniedUntilAnsweredAgain(t *testing.T) {
 func TestAnswerToNoQuestionIsNotExist(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, store certs.Store, _ func() certs.Store) {
-		require.ErrorIs(t, store.Answer(t.Context(), "0123", certs.AcceptAlways), fs.ErrNotExist)
+		require.ErrorIs(t, store.Answer(t.Context(), "0123", certs.Answer{Decision: certs.AcceptAlways}), fs.ErrNotExist)
 		id := refused(t, verify(t, &certs.Verifier{Store: store}, peer(newEd25519(t)))).Pending
-		require.Error(t, store.Answer(t.Context(), id, certs.Answer(9)))
-		assert.Equal(t, "invalid answer", certs.Answer(9).String())
+		require.Error(t, store.Answer(t.Context(), id, certs.Answer{Decision: 9}))
+		assert.Equal(t, "invalid decision", certs.Decision(9).String())
 	})
 }
 
 func TestAskerDecides(t *testing.T) {
 	t.Parallel()
-	rules := map[certs.Answer]struct{ now, later bool }{
-		certs.Deny: {}, certs.AcceptOnce: {now: true}, certs.AcceptAlways: {now: true, later: true}, certs.Answer(7): {},
+	rules := map[certs.Decision]struct{ now, later bool }{
+		certs.Deny: {}, certs.AcceptOnce: {now: true}, certs.AcceptAlways: {now: true, later: true}, certs.Decision(7): {},
 	}
 	for answer, want := range rules {
 		t.Run(answer.String(), func(t *testing.T) {
@@ -126,14 +126,16 @@ func TestAskerDecides(t *testing.T) {
 func TestAskerThatFailsRefuses(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("terminal is gone")
-	v := &certs.Verifier{Ask: func(context.Context, certs.Question) (certs.Answer, error) { return certs.AcceptAlways, broken }}
+	v := &certs.Verifier{Ask: func(context.Context, certs.Question) (certs.Answer, error) {
+		return certs.Answer{Decision: certs.AcceptAlways}, broken
+	}}
 	err := verify(t, v, peer(newEd25519(t)))
 	require.ErrorIs(t, err, hawser.ErrUntrusted)
 	require.ErrorIs(t, err, broken)
 
 	v.Ask = func(context.Context, certs.Question) (certs.Answer, error) {
 		runtime.Goexit()
-		return certs.AcceptAlways, nil
+		return certs.Answer{Decision: certs.AcceptAlways}, nil
 	}
 	require.ErrorIs(t, verify(t, v, peer(newEd25519(t))), hawser.ErrUntrusted)
 }
@@ -226,7 +228,7 @@ func TestKeyRevokedWhileAPersonThinksIsRefused(t *testing.T) {
 	t.Parallel()
 	store, key := certs.Memory(), newEd25519(t)
 	v := &certs.Verifier{Store: store, Ask: func(ctx context.Context, _ certs.Question) (certs.Answer, error) {
-		return certs.AcceptOnce, store.Add(ctx, certs.Pin{Addr: "*", HostKey: wire(key), Revoked: true})
+		return certs.Answer{Decision: certs.AcceptOnce}, store.Add(ctx, certs.Pin{Addr: "*", HostKey: wire(key), Revoked: true})
 	}}
 	assert.Equal(t, certs.RevokedKey, refused(t, verify(t, v, peer(key))).Question.Reason)
 }
@@ -248,10 +250,10 @@ func TestPeerThatCannotBeJudgedIsRefused(t *testing.T) {
 			t.Parallel()
 			v := &certs.Verifier{Ask: answering(certs.AcceptAlways)}
 			c := bank()
-			c.SSH.AutoAccept = true
+			c.SSH.AutoAccept, c.TLS.AutoAccept = true, true
 			err := refused(t, v.Verify(t.Context(), c, p))
 			assert.Equal(t, certs.Unsupported, err.Question.Reason)
-			assert.Contains(t, err.Error(), "SSH host keys alone")
+			assert.Contains(t, err.Error(), "want a TLS certificate or an SSH host key")
 			assert.NotContains(t, err.Error(), "\n")
 		})
 	}

@@ -33,25 +33,25 @@ func (p *prompt) ask(ctx context.Context, q certs.Question) (certs.Answer, error
 	case <-p.turn:
 		defer func() { p.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return certs.Deny, ctx.Err()
+		return certs.Answer{}, ctx.Err()
 	}
 	server := q.Addr + " " + q.Fingerprint
 	if p.once[server] {
-		return certs.AcceptOnce, nil // one dial each; the person answered for all of them
+		return certs.Answer{Decision: certs.AcceptOnce}, nil // one dial each; the person answered for all of them
 	}
 	p.show(q)
 	line, err := p.readLine(ctx)
 	if err != nil {
-		return certs.Deny, err
+		return certs.Answer{}, err
 	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":
 		p.once[server] = true
-		return certs.AcceptOnce, nil
+		return certs.Answer{Decision: certs.AcceptOnce}, nil
 	case "a", "always":
-		return certs.AcceptAlways, nil
+		return certs.Answer{Decision: certs.AcceptAlways}, nil
 	}
-	return certs.Deny, nil
+	return certs.Answer{}, nil
 }
 
 func (p *prompt) show(q certs.Question) {
