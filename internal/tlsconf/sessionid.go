@@ -36,6 +36,7 @@ func (h *handshake) resumeByID(config *tls.Config, r *resumption) {
 	config.KeyLogWriter = &h.secret
 	if r.given.id != nil {
 		config.Rand = &idReader{id: r.given.id}
+		h.wire.id = r.given.id
 	}
 }
 
@@ -65,7 +66,10 @@ func (s *masterSecret) Write(line []byte) (int, error) {
 }
 
 // An idReader is a source of random bytes, of which crypto/tls reads first the
-// client's random and then, as a read of its own, the session's identifier.
+// client's random and then, as a read of its own, the session's identifier. If a
+// release of Go read something else in that place, such as a key, it would be
+// known to everybody: so the witness sends nothing in which the identifier does
+// not stand where it belongs.
 type idReader struct {
 	id    []byte
 	reads int

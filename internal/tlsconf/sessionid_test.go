@@ -1,11 +1,14 @@
 package tlsconf_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser/hawser"
@@ -107,4 +110,23 @@ func TestOnlyFTPKeepsSessionsWithoutTickets(t *testing.T) {
 	second, err := data(t, k, addr)
 	require.NoError(t, err)
 	require.False(t, second.ConnectionState().DidResume)
+}
+
+func TestIdentifierMustStandWhereItBelongs(t *testing.T) {
+	t.Parallel()
+	id := bytes.Repeat([]byte{7}, 32)
+	hello := slices.Concat([]byte{22, 3, 1, 0, 100, 1, 0, 0, 96, 3, 3}, bytes.Repeat([]byte{1}, 32), []byte{32}, id, []byte("rest"))
+	elsewhere := slices.Concat(hello[:44], bytes.Repeat([]byte{8}, 32), id)
+	for name, row := range map[string]struct {
+		sent []byte
+		ok   bool
+	}{
+		"there": {hello, true}, "elsewhere": {elsewhere, false}, "cut": {hello[:60], false},
+		"nothing": {nil, false}, "another record": {append([]byte{23}, hello[1:]...), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, row.ok, tlsconf.SaysID(row.sent, id))
+		})
+	}
 }

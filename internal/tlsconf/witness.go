@@ -1,6 +1,7 @@
 package tlsconf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ const maxHead = 256
 // both in texts alone, and a program must not decide by those.
 type witness struct {
 	net.Conn
+	id   []byte // the session identifier that the first bytes sent must say; nil: any
 	done bool   // the handshake is over: nothing is noted any more
 	head []byte // the first bytes that the peer sent
 	err  error  // of the stream
@@ -33,8 +35,13 @@ func (w *witness) Read(b []byte) (int, error) {
 
 // Write notes whether it failed. On a stream that broke it does so at once:
 // crypto/tls still flushes what it had ready, and a peer that does not read
-// would hold that up.
+// would hold that up. It sends nothing if the first message does not say the
+// identifier that it has to: see idReader.
 func (w *witness) Write(b []byte) (int, error) {
+	if !saysID(b, w.id) {
+		return 0, errors.New("the session identifier was not said where it belongs")
+	}
+	w.id = nil
 	if !w.done && w.err != nil {
 		return 0, w.err
 	}
@@ -66,6 +73,22 @@ func (w *witness) CloseWrite() error {
 		return fmt.Errorf("close in one direction: %w", errors.ErrUnsupported)
 	}
 	return half.CloseWrite()
+}
+
+// saysID reports whether record begins with a ClientHello (RFC 5246, section
+// 7.4.1.2) of the session identifier id; nil is any record.
+func saysID(record, id []byte) bool {
+	const (
+		before = 5 + 4 + 2 + 32 // headers of record and message, version, random
+		hello  = 1
+	)
+	if id == nil {
+		return true
+	}
+	if len(record) < before+1+len(id) || record[0] != 22 || record[5] != hello || int(record[before]) != len(id) {
+		return false
+	}
+	return bytes.Equal(record[before+1:before+1+len(id)], id)
 }
 
 // readServerHello returns the version that the server chose and the identifier
