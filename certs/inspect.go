@@ -39,8 +39,9 @@ type InspectOptions struct {
 // chain and its TLS version, where x509.Certificate.Verify returns the first
 // thing alone: by Index, then in the order of [hawser.Anomalies], each anomaly
 // of a certificate once. Nothing is wrong if it returns none, and then Verify
-// accepts the certificate too. It may be called concurrently, asks nobody over
-// the network itself, and does a bounded amount of work whatever cs holds.
+// accepts the certificate too. It may be called concurrently, fetches nothing
+// itself (a platform's verifier may), and does a bounded amount of work whatever
+// cs holds.
 //
 // It is meant for the VerifyConnection of a tls.Config with InsecureSkipVerify.
 // Name is a DNS name or an IP address; no certificate is for "". What
@@ -60,7 +61,9 @@ type InspectOptions struct {
 //   - self-signed: the certificate vouches for itself, and is not among the
 //     roots. Unknown-authority is not reported too.
 //   - unknown-authority: of the last certificate that leads nowhere, or of a
-//     root that is not trusted.
+//     root that is not trusted. Also where a chain does not keep to policies, and
+//     where a root that was not presented is at fault itself, but for its time
+//     and usages: a pool does not tell why it refuses.
 //   - missing-intermediate: as well as unknown-authority, where the server sent
 //     its own certificate alone, or the last one tells where to get its issuer.
 //   - bad-signature: each certificate that could be the issuer, among those

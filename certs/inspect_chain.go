@@ -129,7 +129,7 @@ func (ch chain) inspectOne(i int) (found []Finding, flaws flaw) {
 		report(misused, hawser.WrongUsage, "%s is not for TLS servers, by its extended key usages", called(c))
 	}
 	if why := ch.noIssuer(i); why != "" {
-		report(noIssuer, hawser.BasicConstraints, "%s %s", called(c), why)
+		report(unfit, hawser.BasicConstraints, "%s %s", called(c), why)
 	}
 	return found, flaws
 }

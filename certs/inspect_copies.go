@@ -19,7 +19,7 @@ const (
 	untimely    flaw = 1 << iota // now is outside of its validity
 	critical                     // it has critical extensions that x509 does not know
 	misused                      // its extended key usages are for other things
-	noIssuer                     // it may not issue what it issued
+	unfit                        // it may not issue what it issued
 	unpermitted                  // its names may be outside of an issuer's constraints
 	unpoliced                    // its policies may not be valid
 
@@ -74,7 +74,7 @@ func (f flaw) removeFrom(c *x509.Certificate) {
 	if f&misused != 0 {
 		c.ExtKeyUsage, c.UnknownExtKeyUsage = nil, nil
 	}
-	if f&noIssuer != 0 {
+	if f&unfit != 0 {
 		c.BasicConstraintsValid, c.IsCA, c.MaxPathLen, c.KeyUsage = true, true, -1, 0
 	}
 	if f&unpermitted != 0 {

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -39,6 +40,12 @@ func (in *inspection) readCRL(l *x509.RevocationList, c, issuer *x509.Certificat
 		return doubt("is not about certificates like it")
 	}
 	return standing{good: true}
+}
+
+// isOf reports whether l is in the name of c's issuer. To Go the two names are
+// equal; a platform may take names for equal that are spelt in other ways.
+func isOf(l *x509.RevocationList, c, issuer *x509.Certificate) bool {
+	return bytes.Equal(l.RawIssuer, c.RawIssuer) || bytes.Equal(l.RawIssuer, issuer.RawSubject)
 }
 
 // A crlSigner is a CRL and the certificate of the key that may have signed it.

@@ -86,7 +86,7 @@ func (in *inspection) authorized(der []byte, issuer *x509.Certificate) (*x509.Ce
 		return nil, fmt.Errorf("is of %s, whose certificate %s", who, late)
 	}
 	for _, l := range in.CRLs {
-		if l != nil && bytes.Equal(l.RawIssuer, r.RawIssuer) && in.readCRL(l, r, issuer).revoked != "" {
+		if l != nil && isOf(l, r, issuer) && in.readCRL(l, r, issuer).revoked != "" {
 			return nil, fmt.Errorf("is of %s, which was revoked", who)
 		}
 	}

@@ -99,8 +99,9 @@ func (in *inspection) issuers(path []*x509.Certificate) []*x509.Certificate {
 	if len(found) == 0 {
 		found = byLink[linkUnverifiable]
 	}
-	if denying := slices.DeleteFunc(byLink[linkRefuted], func(c *x509.Certificate) bool { return !mayHaveSigned(c, last) }); len(found) == 0 && len(denying) > 0 && len(byLink[linkUnchecked]) == 0 {
-		found = denying[:1]
+	if len(found) == 0 && len(byLink[linkUnchecked]) == 0 {
+		found = slices.DeleteFunc(byLink[linkRefuted], func(c *x509.Certificate) bool { return !mayHaveSigned(c, last) })
+		found = found[:min(1, len(found))]
 	}
 	if len(found) > 0 && len(path) >= maxDepth {
 		in.gaveUp = true

@@ -88,9 +88,10 @@ func (ch chain) listed(i int, s standing) standing {
 	if i == ch.top() {
 		return s
 	}
+	c, issuer := ch.certs[i], ch.certs[i+1]
 	for _, l := range ch.CRLs {
-		if l != nil && bytes.Equal(l.RawIssuer, ch.certs[i].RawIssuer) {
-			s.add(ch.readCRL(l, ch.certs[i], ch.certs[i+1]))
+		if l != nil && isOf(l, c, issuer) {
+			s.add(ch.readCRL(l, c, issuer))
 		}
 	}
 	return s
