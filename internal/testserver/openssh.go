@@ -43,10 +43,10 @@ type OpenSSHConfig struct {
 //
 // It needs Linux, root and leave to make namespaces (CAP_SYS_ADMIN; a container must be privileged), for sshd
 // checks passwords only against the system's users and asks keyboard-interactive questions only through PAM. So it
-// runs in mount and process namespaces of its own, where /etc/passwd, /etc/shadow, /etc/group and /etc/pam.d/sshd
-// are temporary copies with one user more. Nothing on the machine changes, servers do not see each other, and
-// stopping sshd ends every process that its sessions started. Process ids that a command prints are those of that
-// namespace.
+// runs in mount and process namespaces of its own, where /etc/passwd, /etc/shadow and /etc/group are temporary copies
+// with one user more, and /etc/pam.d holds one service. Nothing on the machine changes, servers do not see each
+// other, and stopping sshd ends every process that its sessions started. Process ids that a command prints are those
+// of that namespace.
 func OpenSSH(t testing.TB, cfg OpenSSHConfig) *Server {
 	t.Helper()
 	programs := Real(t, "openssh", "sshd", "openssl", "mount")
@@ -61,7 +61,7 @@ func OpenSSH(t testing.TB, cfg OpenSSHConfig) *Server {
 	if err := os.Chown(s.Dir, realID, realID); err != nil {
 		t.Fatal(err)
 	}
-	putUser(t, dir, s.Dir, crypted(t, programs[1], s.Password))
+	putUser(t, dir, s.Dir, crypted(t, programs[1], s.Password), "sshd")
 	keys := makeHostKeys(t, dir, cfg.HostKeyTypes)
 	if cfg.HostCA != nil {
 		for i := range keys {
@@ -69,11 +69,12 @@ func OpenSSH(t testing.TB, cfg OpenSSHConfig) *Server {
 		}
 	}
 	base := cfg.lines(t, dir, keys)
-	d := daemon{name: "openssh", dir: dir, keys: presented(keys), command: func(port uint16) *exec.Cmd {
+	s.HostKeys = presented(keys)
+	d := daemon{name: "openssh", dir: dir, answers: presents(s.HostKeys), command: func(port uint16) *exec.Cmd {
 		conf := put(t, dir, "sshd_config", fmt.Sprintf("%s\nPort %d\n", base, port), 0o600)
 		return isolated("sh", "-c", privateSystem, "sh", dir, programs[0], "-D", "-e", "-f", conf)
 	}}
-	d.launch(t, s)
+	s.endpoint = d.launch(t)
 	return s
 }
 
@@ -87,7 +88,7 @@ mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -m 755 /run/sshd
 mount -t tmpfs -o mode=755 tmpfs /var/log
-for name in passwd shadow group pam.d/sshd; do
+for name in passwd shadow group pam.d; do
 	mount --bind "$dir/etc/$name" "/etc/$name"
 done
 exec "$@"
@@ -100,8 +101,9 @@ session required pam_permit.so
 password required pam_deny.so
 `
 
-// putUser makes the copies of the system's files, with one user more.
-func putUser(t testing.TB, dir, home, hash string) {
+// putUser makes the copies of the system's files with realUser, and with a guest who has the same home and cannot log
+// in, and the service that checks passwords.
+func putUser(t testing.TB, dir, home, hash, service string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(dir, "etc", "pam.d"), 0o755); err != nil {
 		t.Fatal(err)
@@ -113,11 +115,12 @@ func putUser(t testing.TB, dir, home, hash string) {
 		}
 		put(t, dir, filepath.Join("etc", name), line+"\n"+string(system), mode)
 	}
-	add("passwd", fmt.Sprintf("%s:x:%d:%d::%s:/bin/sh", realUser, realID, realID, home), 0o644)
+	add("passwd", fmt.Sprintf("%[1]s:x:%[2]d:%[2]d::%[3]s:/bin/sh\n%[1]s-guest:*:%[4]d:%[2]d::%[3]s:/bin/false",
+		realUser, realID, home, realID+1), 0o644)
 	add("group", fmt.Sprintf("%s:x:%d:", realUser, realID), 0o644)
 	// The password was changed on day 19000 and never expires.
 	add("shadow", fmt.Sprintf("%s:%s:19000:0:99999:7:::", realUser, hash), 0o600)
-	put(t, dir, "etc/pam.d/sshd", pamService, 0o644)
+	put(t, dir, filepath.Join("etc/pam.d", service), pamService, 0o644)
 }
 
 // lines is the configuration without the port. sshd takes the first of two values, so the caller's come first.

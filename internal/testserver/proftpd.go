@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,15 +34,12 @@ type ProFTPDConfig struct {
 func ProFTPD(t testing.TB, cfg ProFTPDConfig) *Server {
 	t.Helper()
 	programs := Real(t, "proftpd", "proftpd", "openssl")
-	modules, ok := proftpdModules()
+	modules, ok := proftpdModules("mod_sftp")
 	if !ok {
 		Unavailable(t, "proftpd", "mod_sftp is not installed")
 	}
 	dir := scratch(t, "proftpd")
-	s := &Server{
-		User: realUser, Password: rand.Text(), Dir: filepath.Join(dir, "home"),
-		logs: []string{filepath.Join(dir, "system.log"), filepath.Join(dir, "sftp.log")},
-	}
+	s := &Server{User: realUser, Password: rand.Text(), Dir: filepath.Join(dir, "home")}
 	if err := os.Mkdir(s.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -51,18 +49,24 @@ func ProFTPD(t testing.TB, cfg ProFTPDConfig) *Server {
 	put(t, dir, "group", fmt.Sprintf("%s:x:%d:\n", realUser, gid), 0o600)
 	keys := makeHostKeys(t, dir, cfg.HostKeyTypes)
 	base := cfg.lines(t, dir, modules, keys)
-	d := daemon{name: "proftpd", dir: dir, keys: presented(keys), command: func(port uint16) *exec.Cmd {
+	s.HostKeys = presented(keys)
+	d := daemon{name: "proftpd", dir: dir, answers: presents(s.HostKeys), command: func(port uint16) *exec.Cmd {
 		conf := put(t, dir, "proftpd.conf", fmt.Sprintf("%s\nPort %d\n", base, port), 0o600)
 		return tie(exec.Command(programs[0], "--nodaemon", "--quiet", "--config", conf))
 	}}
-	d.launch(t, s)
+	d.logs = logs{filepath.Join(dir, "system.log"), filepath.Join(dir, "sftp.log")}
+	s.endpoint = d.launch(t)
 	return s
 }
 
-// proftpdModules finds the directory with mod_sftp.
-func proftpdModules() (string, bool) {
+// proftpdModules finds the directory with modules, which must all be there.
+func proftpdModules(modules ...string) (string, bool) {
 	for _, dir := range []string{"/usr/lib/proftpd", "/usr/lib64/proftpd", "/usr/libexec/proftpd"} {
-		if _, err := os.Stat(filepath.Join(dir, "mod_sftp.so")); err == nil {
+		missing := func(name string) bool {
+			_, err := os.Stat(filepath.Join(dir, name+".so"))
+			return err != nil
+		}
+		if !slices.ContainsFunc(modules, missing) {
 			return dir, true
 		}
 	}
@@ -72,12 +76,9 @@ func proftpdModules() (string, bool) {
 // proftpdBase holds the settings that never change. Without SocketBindTight the server listens on all addresses, and
 // mod_delay would slow logins down.
 const proftpdBase = `ModulePath %[2]s
-LoadModule mod_sftp.c
 ServerType standalone
 ServerName hawser
-DefaultAddress 127.0.0.1
 SocketBindTight on
-UseIPv6 off
 UseReverseDNS off
 WtmpLog off
 AuthPAM off
@@ -100,6 +101,26 @@ AllowStoreRestart on
 <IfModule mod_delay.c>
 DelayEngine off
 </IfModule>
+`
+
+// proftpdCommon is proftpdBase for dir, as the user who runs the test.
+func proftpdCommon(t testing.TB, dir, modules string) string {
+	t.Helper()
+	self, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := user.LookupGroupId(self.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(proftpdBase, dir, modules, self.Username, group.Name)
+}
+
+// proftpdSFTP are the settings of mod_sftp that never change.
+const proftpdSFTP = `LoadModule mod_sftp.c
+DefaultAddress 127.0.0.1
+UseIPv6 off
 SFTPEngine on
 SFTPLog %[1]s/sftp.log
 SFTPAuthMethods publickey password
@@ -114,16 +135,7 @@ func (cfg ProFTPDConfig) lines(t testing.TB, dir, modules string, keys []hostKey
 		authorized.WriteString(rfc4716(k))
 	}
 	put(t, dir, "authorized_keys", authorized.String(), 0o600)
-
-	self, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
-	group, err := user.LookupGroupId(self.Gid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := []string{fmt.Sprintf(proftpdBase, dir, modules, self.Username, group.Name)}
+	lines := []string{proftpdCommon(t, dir, modules), fmt.Sprintf(proftpdSFTP, dir)}
 	for _, k := range keys {
 		lines = append(lines, "SFTPHostKey "+k.file)
 	}

@@ -14,29 +14,37 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Server is a real server that runs until its test ends. Its fields are for reading.
+// Server is a real server of SSH that runs until its test ends. Its fields, among them Host and Port, are for reading.
 type Server struct {
-	Host string
-	Port uint16
+	endpoint
 	// User and Password log in by "password", and by "keyboard-interactive" where the server has it.
 	User, Password string
 	// HostKeys are what the server presents, one a type.
 	HostKeys []ssh.PublicKey
 	// Dir is an empty directory that the user may write to and where SFTP sessions and commands start.
 	Dir string
-
-	logs []string // files
 }
 
+// endpoint is where a real server listens and what it writes about itself.
+type endpoint struct {
+	Host string
+	Port uint16
+
+	logs logs
+}
+
+// logs are the names of log files.
+type logs []string
+
 // Addr is host:port, ready for net.Dial.
-func (s *Server) Addr() string {
-	return net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))
+func (e endpoint) Addr() string {
+	return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))
 }
 
 // Log returns what the server has written to its logs. A failed test logs it by itself.
-func (s *Server) Log() string {
+func (e endpoint) Log() string {
 	var log strings.Builder
-	for _, name := range s.logs {
+	for _, name := range e.logs {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			continue // No log yet: the server may not have started.
