@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -177,6 +178,28 @@ func TestRelayCutsAfterSoManyBytes(t *testing.T) {
 			require.LessOrEqual(t, min(up, down), int64(5))
 		})
 	}
+}
+
+func TestRelayResetsAfterSoManyBytes(t *testing.T) {
+	r := startRelay(t, startTCP(t, echo).Addr(), RelayConfig{Up: Flow{Fault: Reset, After: 5}})
+	c := connect(t, r.Addr())
+	_, err := io.WriteString(c, "0123456789")
+	require.NoError(t, err)
+	_, err = io.ReadAll(c)
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+}
+
+func TestRelayGarblesOneByte(t *testing.T) {
+	r := startRelay(t, startTCP(t, echo).Addr(), RelayConfig{Down: Flow{Fault: Garble, After: 5}})
+	c := connect(t, r.Addr())
+	for _, part := range []string{"012", "3456789"} {
+		_, err := io.WriteString(c, part)
+		require.NoError(t, err)
+	}
+	got := make([]byte, 10)
+	_, err := io.ReadFull(c, got)
+	require.NoError(t, err)
+	require.Equal(t, "01234\xca6789", string(got))
 }
 
 func TestRelayFreezesAndThaws(t *testing.T) {

@@ -98,3 +98,13 @@ func (c *gatedConn) CloseWrite() error {
 	}
 	return c.Close()
 }
+
+// reset makes the later Close of a TCP connection a reset.
+func (c *gatedConn) reset() { resetOnClose(c.Conn) }
+
+// resetOnClose makes the later Close of a TCP connection drop what was not sent yet, and reset the peer.
+func resetOnClose(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+}

@@ -14,15 +14,21 @@ type Fault int
 
 // The faults of a direction.
 const (
-	Pass  Fault = iota // forwards everything
-	Stall              // forwards nothing more; the connections stay open
-	Cut                // closes both connections
+	Pass   Fault = iota // forwards everything
+	Stall               // forwards nothing more; the connections stay open
+	Cut                 // closes both connections
+	Reset               // closes both connections so that the peers get a reset
+	Garble              // changes one byte and goes on forwarding
 )
+
+// garble is what the byte that [Garble] changes is combined with by exclusive or. Every bit changes, so that a digit
+// becomes no digit and a letter no ASCII.
+const garble = 0xff
 
 // Flow is how a [Relay] treats one direction of each connection. The zero value forwards everything.
 type Flow struct {
-	// Fault happens once After bytes of the connection have been forwarded in this direction. With After zero, a
-	// Stall forwards nothing and a Cut waits for the first byte.
+	// Fault happens once After bytes of the connection have been forwarded in this direction; Garble changes the next
+	// one. With After zero, a Stall forwards nothing, and a Cut and a Reset wait for the first byte.
 	Fault Fault
 	After int64
 }
@@ -155,6 +161,11 @@ func (s stream) write(ctx context.Context, queue <-chan parcel) {
 		passed += int64(n)
 		s.count.Add(int64(n))
 		switch {
+		case fault == Reset:
+			s.src.reset()
+			s.dst.reset()
+			s.cut()
+			return
 		case err != nil, fault == Cut, p.err != nil && p.err != io.EOF:
 			s.cut()
 			return
@@ -170,10 +181,17 @@ func (s stream) write(ctx context.Context, queue <-chan parcel) {
 
 // admit returns what of b may pass after the bytes that have, and the fault that happens then.
 func (s stream) admit(b []byte, passed int64) ([]byte, Fault) {
-	if s.flow.Fault == Pass || passed+int64(len(b)) < s.flow.After {
+	after := s.flow.After - passed
+	switch {
+	case s.flow.Fault == Garble:
+		if after >= 0 && after < int64(len(b)) {
+			b[after] ^= garble
+		}
+		return b, Pass
+	case s.flow.Fault == Pass, after > int64(len(b)):
 		return b, Pass
 	}
-	return b[:s.flow.After-passed], s.flow.Fault
+	return b[:after], s.flow.Fault
 }
 
 // sleep waits for d, and reports false if ctx ended first.
