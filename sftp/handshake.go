@@ -39,8 +39,9 @@ type greeting struct {
 // before pkg/sftp, which can ask for neither, takes over the stream.
 func greet(stream io.ReadWriter) (greeting, error) {
 	init := binary.BigEndian.AppendUint32([]byte{fxpInit}, version)
-	if err := writePacket(stream, init); err != nil {
-		return greeting{}, noVersion(err)
+	// A program that was no SFTP server may be over, and have said why before.
+	if err := writePacket(stream, init); err != nil && !errors.Is(err, io.EOF) {
+		return greeting{}, err
 	}
 	r := bufio.NewReader(stream)
 	reply, err := readPacket(r)
