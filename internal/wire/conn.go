@@ -107,7 +107,7 @@ func (c *Conn) Send(line, shown, secret string) error {
 		return err
 	}
 	_, err := io.WriteString(c.NetConn(), line+"\r\n")
-	return c.explain(err)
+	return c.broken(err)
 }
 
 // Receive reads one reply. A wait for it takes the timeout at most.
@@ -117,13 +117,32 @@ func (c *Conn) Receive() (Reply, error) {
 	}
 	reply, err := readReply(c.readLine)
 	if err != nil {
-		return Reply{}, c.explain(err)
+		return Reply{}, c.broken(err)
 	}
 	return reply, nil
 }
 
-// Waiting reports whether part of a reply is there already.
-func (c *Conn) Waiting() bool { return c.r.Buffered() > 0 }
+// broken ends every wait for good: a reply that did not come in its time would
+// be taken for the answer to another command later.
+func (c *Conn) broken(err error) error {
+	if err != nil {
+		c.Interrupt()
+	}
+	return c.explain(err)
+}
+
+// Epitaph is the error that a server which hung up left to be read, such as an
+// alert of TLS. Nothing can be said or received afterwards.
+func (c *Conn) Epitaph() error {
+	const moment = time.Second
+	c.Interrupt()
+	conn := c.NetConn()
+	if err := conn.SetReadDeadline(time.Now().Add(moment)); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, io.LimitReader(conn, maxReply))
+	return err
+}
 
 // readLine reads a line without its end.
 func (c *Conn) readLine() (string, error) {
@@ -145,8 +164,12 @@ func (c *Conn) readLine() (string, error) {
 		}
 	}
 	text := strings.TrimRight(string(line), "\r\n")
-	if c.secret != "" {
-		text = strings.ReplaceAll(text, c.secret, "***")
+	if c.secret != "" { // behind the code, whose digits a password may have
+		code := 0
+		if len(text) > 3 && isDigits(text[:3]) {
+			code = 4
+		}
+		text = text[:code] + strings.ReplaceAll(text[code:], c.secret, "***")
 	}
 	c.log.Received("%s", text)
 	return text, nil
