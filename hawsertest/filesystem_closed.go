@@ -59,10 +59,11 @@ func writeClosed(f *files) {
 }
 
 func closeTwice(f *files) {
-	for what, file := range map[string]io.Closer{"reader": f.reader(content(1000)), "writer": nil} {
-		if file == nil {
-			file = f.writer()
-		}
+	for what, open := range map[string]func() io.Closer{
+		"reader": func() io.Closer { return f.reader(content(1000)) },
+		"writer": func() io.Closer { return f.writer() },
+	} {
+		file := open()
 		require.NoError(f, file.Close(), "Close of a %s", what)
 		err := within(f, prompt, "a second Close", file.Close)
 		if err != nil && !errors.Is(err, fs.ErrClosed) {
