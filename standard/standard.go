@@ -9,6 +9,7 @@ import (
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/certs"
+	"github.com/hawser/hawser/ftp"
 	"github.com/hawser/hawser/sftp"
 	"github.com/hawser/hawser/ssh"
 )
@@ -32,6 +33,7 @@ func New(reg hawser.Registry, o Options) *hawser.Manager {
 	}
 	verifier := &certs.Verifier{Store: trust, Ask: o.Ask}
 	drivers := hawser.Mux{
+		hawser.FTP:  ftp.Dialer{Transport: o.Transport, Verifier: verifier},
 		hawser.SSH:  ssh.Dialer{Transport: o.Transport, Verifier: verifier},
 		hawser.SFTP: sftp.Dialer{Transport: o.Transport, Verifier: verifier},
 	}

@@ -1,6 +1,7 @@
 // Quickstart shows hawser at work: stored connections, a file that goes to a
-// server and comes back the same, a command, the wire log, and a server that is
-// refused because it is not the one it should be.
+// server and comes back the same, a command, the wire log, a server that is
+// refused because it is not the one it should be, and a certificate that is
+// refused until somebody accepts it.
 //
 //	go run ./examples/quickstart
 //
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	return runEmbedded(ctx, o, out)
 }
 
-// runEmbedded stores two connections to servers of this process and uses both.
+// runEmbedded stores connections to servers of this process and uses them.
 func runEmbedded(ctx context.Context, o options, out io.Writer) (err error) {
 	servers, err := startServers()
 	if err != nil {
@@ -66,7 +67,7 @@ func runEmbedded(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, servers.close()) }()
 
-	files, shell := connections(servers)
+	files, shell, drop := connections(servers)
 	// One way to trust a server: a store of host keys, here in memory.
 	// certs.File and certs.KnownHosts keep one on disk.
 	trust := certs.Memory()
@@ -74,7 +75,7 @@ func runEmbedded(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	// A Registry says what a name means; a Manager opens sessions by name.
-	m := standard.New(hawser.NewMemory(files, shell), standard.Options{Trust: trust})
+	m := standard.New(hawser.NewMemory(files, shell, drop), standard.Options{Trust: trust})
 	defer func() { err = errors.Join(err, m.Close()) }()
 
 	s := &story{m: m, options: o, screen: newScreen(out)}
@@ -88,12 +89,15 @@ func runEmbedded(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	shell.Port = servers.impostor.port
-	return s.refuseImpostor(ctx, shell)
+	if err := s.refuseImpostor(ctx, shell); err != nil {
+		return err
+	}
+	return s.acceptCertificate(ctx, trust, drop)
 }
 
 // connections returns the definitions that are stored: plain data, as it may
 // also come from JSON.
-func connections(s *servers) (files, shell hawser.Connection) {
+func connections(s *servers) (files, shell, drop hawser.Connection) {
 	// A real program rather stores hawser.SecretRef("env:JOBS_PASSWORD").
 	login := hawser.Auth{User: s.user, Password: hawser.NewSecret(s.password)}
 	log := hawser.Log{Outgoing: true, Incoming: true}
@@ -107,7 +111,11 @@ func connections(s *servers) (files, shell hawser.Connection) {
 		// The other way to trust a server: the connection lists its host keys.
 		SSH: hawser.SSHOptions{HostKeys: []string{s.shell.fingerprint}},
 	}
-	return files, shell
+	drop = hawser.Connection{
+		Name: "drop", Protocol: hawser.FTP, Host: s.drop.Host(), Port: s.drop.Port(),
+		Auth: login, Log: log, TLS: hawser.TLSOptions{Mode: hawser.TLSExplicit},
+	}
+	return files, shell, drop
 }
 
 // A story tells the steps as it takes them.

@@ -42,6 +42,9 @@ func TestEmbedded(t *testing.T) {
 				`   trust .* FAILED`,
 				`   presented  SHA256:`,
 				`   Refused before the login`,
+				`   unknown-authority: `,
+				`   Refused; it waits as question [0-9a-f]{16}\.`,
+				`trust .* TLS 1\.3`,
 			)
 			assert.NotContains(t, text, " READ ", "of a transfer there is no wire log")
 		})

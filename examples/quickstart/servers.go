@@ -16,8 +16,8 @@ import (
 )
 
 // servers are what a newcomer does not have at hand: an SFTP server, an SSH
-// server that sees the same directory, and one with a host key that nobody
-// expects. They stand for servers elsewhere; nothing here is needed to use
+// server that sees the same directory, one with a host key that nobody expects,
+// and an FTP server with a certificate that nobody knows. They stand for servers elsewhere; nothing here is needed to use
 // hawser.
 type servers struct {
 	files, shell, impostor address
@@ -25,6 +25,7 @@ type servers struct {
 
 	root    string // what all of them serve
 	running []*testserver.SSH
+	drop    *testserver.FTP
 }
 
 // An address is what the administrator of a server tells its users.
@@ -45,6 +46,12 @@ func startServers() (*servers, error) {
 			return nil, errors.Join(err, s.close())
 		}
 	}
+	s.drop, err = testserver.StartFTP(testserver.FTPConfig{
+		Users: map[string]string{s.user: s.password}, Root: s.root, TLS: testserver.FTPExplicit,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
 	return s, nil
 }
 
@@ -61,6 +68,9 @@ func (s *servers) start() (address, error) {
 
 func (s *servers) close() error {
 	var errs []error
+	if s.drop != nil {
+		errs = append(errs, s.drop.Close())
+	}
 	for _, server := range s.running {
 		errs = append(errs, server.Close())
 	}

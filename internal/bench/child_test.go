@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/ftp"
 	"github.com/hawser/hawser/sftp"
 )
 
@@ -25,7 +27,9 @@ const childEnv = "HAWSER_BENCH_JOB"
 type job struct {
 	Op            string // "get", "put", "getmany", "putmany"
 	URL           string
+	Password      string
 	Remote, Local string
+	Sessions      int // for many files; 0: one
 }
 
 func TestMain(m *testing.M) {
@@ -62,22 +66,38 @@ func (j job) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := sftp.Dialer{}.Open(ctx, c)
-	if err != nil {
-		return err
+	if j.Password != "" {
+		c.Auth.Password = hawser.NewSecret(j.Password)
 	}
-	defer s.Close()
+	var all []hawser.FileSystem
+	for range max(j.Sessions, 1) {
+		s, err := hawser.Mux{hawser.SFTP: sftp.Dialer{}, hawser.FTP: ftp.Dialer{}}.Dial(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		fsys, _ := hawser.As[hawser.FileSystem](s)
+		all = append(all, fsys)
+	}
 	switch j.Op {
 	case "get":
-		return download(ctx, s, j.Remote, j.Local)
+		return download(ctx, all[0], j.Remote, j.Local)
 	case "put":
-		return upload(ctx, s, j.Local, j.Remote)
+		return upload(ctx, all[0], j.Local, j.Remote)
 	case "getmany":
-		return j.getMany(ctx, s)
+		return j.getMany(ctx, workers(all))
 	case "putmany":
-		return j.putMany(ctx, s)
+		return j.putMany(ctx, workers(all))
 	}
 	return fmt.Errorf("unknown op %q", j.Op)
+}
+
+// workers returns a session for each goroutine that may use one.
+func workers(all []hawser.FileSystem) []hawser.FileSystem {
+	if p, ok := all[0].(hawser.Parallel); ok && len(all) == 1 {
+		return slices.Repeat(all, p.Parallelism())
+	}
+	return all
 }
 
 func download(ctx context.Context, fsys hawser.FileSystem, remote, local string) error {
@@ -108,20 +128,20 @@ func upload(ctx context.Context, fsys hawser.FileSystem, local, remote string) e
 	return errors.Join(err, w.Close())
 }
 
-func (j job) getMany(ctx context.Context, s *sftp.Session) error {
+func (j job) getMany(ctx context.Context, all []hawser.FileSystem) error {
 	var names []string
-	for f, err := range s.ReadDir(ctx, j.Remote) {
+	for f, err := range all[0].ReadDir(ctx, j.Remote) {
 		if err != nil {
 			return err
 		}
 		names = append(names, f.Name())
 	}
-	return each(names, s.Parallelism(), func(name string) error {
+	return each(names, all, func(s hawser.FileSystem, name string) error {
 		return download(ctx, s, j.Remote+"/"+name, filepath.Join(j.Local, name))
 	})
 }
 
-func (j job) putMany(ctx context.Context, s *sftp.Session) error {
+func (j job) putMany(ctx context.Context, all []hawser.FileSystem) error {
 	entries, err := os.ReadDir(j.Local)
 	if err != nil {
 		return err
@@ -130,13 +150,13 @@ func (j job) putMany(ctx context.Context, s *sftp.Session) error {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	return each(names, s.Parallelism(), func(name string) error {
+	return each(names, all, func(s hawser.FileSystem, name string) error {
 		return upload(ctx, s, filepath.Join(j.Local, name), j.Remote+"/"+name)
 	})
 }
 
-// each calls do for every name, n at a time.
-func each(names []string, n int, do func(string) error) error {
+// each calls do for every name, on as many sessions at a time.
+func each(names []string, sessions []hawser.FileSystem, do func(hawser.FileSystem, string) error) error {
 	queue := make(chan string, len(names))
 	for _, name := range names {
 		queue <- name
@@ -144,10 +164,10 @@ func each(names []string, n int, do func(string) error) error {
 	close(queue)
 	errs := make(chan error, len(names))
 	var workers sync.WaitGroup
-	for range n {
+	for _, s := range sessions {
 		workers.Go(func() {
 			for name := range queue {
-				errs <- do(name)
+				errs <- do(s, name)
 			}
 		})
 	}

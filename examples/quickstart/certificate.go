@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/certs"
+)
+
+// acceptCertificate shows what becomes of a server whose certificate nobody
+// vouches for: it is refused with everything that is wrong, somebody is asked
+// when there is time, and the next attempt works.
+func (s *story) acceptCertificate(ctx context.Context, trust certs.Store, c hawser.Connection) error {
+	s.headline("Testing %q, by FTP over TLS: nobody knows its certificate", c.Name)
+	report := s.test(ctx, c)
+	var untrusted *certs.UntrustedError
+	if !errors.As(report.Err, &untrusted) {
+		return fmt.Errorf("an unknown certificate was not refused: %w", report.Err)
+	}
+	s.say("presented  %s", untrusted.Question.Fingerprint)
+	for _, f := range untrusted.Question.Findings {
+		s.say("%s: %s", f.Anomaly, f.Detail)
+	}
+	s.say("Refused; it waits as question %s.", untrusted.Pending)
+
+	s.headline("Somebody compares the fingerprint and answers: accept always")
+	answer := certs.Answer{Decision: certs.AcceptAlways, By: "you", Comment: "it is my own server"}
+	if err := trust.Answer(ctx, untrusted.Pending, answer); err != nil {
+		return err
+	}
+	return s.test(ctx, c).Err
+}

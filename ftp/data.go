@@ -1,0 +1,192 @@
+package ftp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/wire"
+)
+
+// A data is one data connection, and the command that it serves.
+type data struct {
+	s        *Session
+	verb     string
+	net.Conn            // what the content goes through
+	tcp      net.Conn   // below TLS; Conn itself without
+	out      *coalescer // between them; nil without TLS
+	first    wire.Reply // 150, or 2xx where the server has said all with it
+}
+
+// openData opens a data connection for a command line. restart is where the
+// server is to begin, in bytes. The caller has the turn, and ends the data.
+func (s *Session) openData(ctx context.Context, line string, restart int64) (*data, error) {
+	var errs []error
+	for _, way := range s.ways.order(s.settings.FTP.Mode) {
+		d, err := s.openDataBy(ctx, way, line, restart)
+		if err == nil {
+			s.ways.worked(way)
+			return d, nil
+		}
+		errs = append(errs, err)
+		if !isOfWay(err) || ctx.Err() != nil || s.Cause() != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// A wayError is a data connection that did not come about, where another way of
+// opening one may do.
+type wayError struct {
+	way way
+	err error
+}
+
+func (e *wayError) Error() string {
+	cure := "open the port range of the server in the firewall, or set ftp.mode to active or auto"
+	if e.way == active {
+		cure = "the server must be able to reach this machine: set ftp.ports and ftp.external as the firewall has them, or set ftp.mode to passive"
+	}
+	return fmt.Sprintf("%s data connection: %v: %s", e.way, e.err, cure)
+}
+
+func (e *wayError) Unwrap() error { return e.err }
+
+func isOfWay(err error) bool {
+	var w *wayError
+	return errors.As(err, &w)
+}
+
+func (s *Session) openDataBy(ctx context.Context, w way, line string, restart int64) (*data, error) {
+	if s.features.has("PRET") { // of distributed servers, which choose a machine by it
+		if _, err := s.command("PRET " + line); err != nil {
+			return nil, err
+		}
+	}
+	open, err := s.prepare(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	d := &data{s: s, verb: verbOf(line)}
+	if err := d.start(ctx, open, line, restart); err != nil {
+		open.abandon()
+		return nil, err
+	}
+	if err := d.protect(ctx); err != nil {
+		d.drop()
+		return nil, s.afterData(err, d)
+	}
+	return d, nil
+}
+
+// start sends the command and connects.
+func (d *data) start(ctx context.Context, open opener, line string, restart int64) error {
+	if restart > 0 {
+		r, err := d.s.exchange(fmt.Sprintf("REST %d", restart))
+		if err != nil {
+			return err
+		}
+		if r.Code != codeRestart {
+			return refusal("REST", r)
+		}
+	}
+	if err := send(d.s.wire, line, "", ""); err != nil {
+		return err
+	}
+	r, err := receive(d.s.wire, d.verb)
+	switch {
+	case err != nil:
+		return err
+	case r.Code == codeNoData:
+		return &wayError{open.way(), refusal(d.verb, r)}
+	case r.Class() > 2, r.Class() == 2 && d.isUpload():
+		return refusal(d.verb, r) // also if it says that it has what it was not yet sent
+	}
+	d.first = r
+	d.tcp, err = open.connect(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return d.s.afterData(&wayError{open.way(), err}, d)
+	}
+	d.Conn = d.tcp
+	return nil
+}
+
+// protect turns the data connection to TLS, where it is to be.
+func (d *data) protect(ctx context.Context) error {
+	if !d.s.protected() {
+		return nil
+	}
+	d.out = &coalescer{Conn: d.tcp, timeout: d.s.timeout()}
+	shaking, cancel := context.WithTimeout(ctx, d.s.timeout())
+	defer cancel()
+	conn, err := d.s.tls.Data(shaking, d.out)
+	switch {
+	case err != nil && ctx.Err() == nil && shaking.Err() != nil:
+		return fmt.Errorf("data connection: no TLS within %v: %w", d.s.timeout(), os.ErrDeadlineExceeded)
+	case err != nil:
+		return fmt.Errorf("data connection: %w", err)
+	}
+	d.Conn = conn
+	return nil
+}
+
+// afterData reads the reply that still comes to the command of d, whose data
+// connection failed by err, so that the next one is answered in step.
+func (s *Session) afterData(err error, d *data) error {
+	if d.first.Class() == 2 {
+		return err
+	}
+	r, broken := receiveLast(s.wire, d.verb)
+	switch {
+	case broken != nil:
+		return fmt.Errorf("%w; then: %w", err, broken)
+	case r.Class() > 2 && !errors.Is(err, hawser.ErrUntrusted):
+		return fmt.Errorf("%w; the server says: %w", err, refusal(d.verb, r))
+	}
+	return err
+}
+
+// drop closes the data connection in a way that the server cannot take for the
+// end of a file: by a reset.
+func (d *data) drop() {
+	tcp, ok := d.tcp.(interface{ SetLinger(int) error })
+	if ok {
+		_ = tcp.SetLinger(0)
+	} else {
+		// Through a tunnel there are no resets, so the one who would say that the
+		// file is complete has to be gone first.
+		_ = d.s.wire.Close()
+	}
+	_ = d.tcp.Close()
+}
+
+// refused is r as the error of a transfer. Servers that want the TLS session of
+// the control connection on each data connection tell it so late.
+func (d *data) refused(r wire.Reply) error {
+	err := refusal(d.verb, r)
+	conn, ok := d.Conn.(*tls.Conn)
+	if !ok || conn.ConnectionState().DidResume || r.Code != codeNoData && r.Code != codeReuseTLS {
+		return err
+	}
+	return fmt.Errorf("%w; the server may want TLS sessions resumed and gave no ticket for one: let it speak TLS 1.3, or give tickets (ProFTPD: TLSSessionTickets on), or not insist (ProFTPD: TLSOptions NoSessionReuseRequired; vsftpd: require_ssl_reuse=NO)", err)
+}
+
+// wasCut reports whether the server left TLS without saying so (RFC 8446, section
+// 6.1), so that the end may be anybody's.
+func (d *data) wasCut() bool { return d.out != nil && d.out.ended }
+
+func (d *data) isUpload() bool { return d.verb == "STOR" || d.verb == "APPE" }
+
+// isTLS reports whether the content is encrypted.
+func (d *data) isTLS() bool {
+	_, ok := d.Conn.(*tls.Conn)
+	return ok
+}
