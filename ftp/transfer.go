@@ -165,8 +165,14 @@ func (t *transfer) resync() error {
 	return nil
 }
 
-// step gives the next read or write of the data connection its time.
-func (t *transfer) step() error { return t.d.SetDeadline(time.Now().Add(t.s.timeout())) }
+// step gives the next read or write of the data connection its time. Once ctx
+// has ended there is none, also before the watch on it has run.
+func (t *transfer) step() error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
+	return t.d.SetDeadline(time.Now().Add(t.s.timeout()))
+}
 
 // explain is err of the data connection, or of what caused it.
 func (t *transfer) explain(err error) error {
