@@ -92,6 +92,8 @@ func removeAll(ctx context.Context, fsys hawser.FileSystem, dir string, depth in
 			return fsys.Remove(ctx, dir+"/"+name)
 		case depth == 0:
 			return fmt.Errorf("%s is too deep to be the suite's", dir)
+		case fsys.Remove(ctx, dir+"/"+name) == nil:
+			return nil // most are empty
 		}
 		return removeAll(ctx, fsys, dir+"/"+name, depth-1)
 	})
