@@ -25,19 +25,37 @@ type data struct {
 // openData opens a data connection for a command line. restart is where the
 // server is to begin, in bytes. The caller has the turn, and ends the data.
 func (s *Session) openData(ctx context.Context, line string, restart int64) (*data, error) {
+	opening, cancel := s.untilEnded(ctx)
+	defer cancel()
 	var errs []error
 	for _, way := range s.ways.order(s.settings.FTP.Mode) {
-		d, err := s.openDataBy(ctx, way, line, restart)
+		d, err := s.openDataBy(opening, way, line, restart)
 		if err == nil {
 			s.ways.worked(way)
 			return d, nil
 		}
+		if cause := s.Cause(); cause != nil && ctx.Err() == nil { // also if it was Close
+			return nil, cause
+		}
 		errs = append(errs, err)
-		if !isOfWay(err) || ctx.Err() != nil || s.Cause() != nil {
+		if !isOfWay(err) || ctx.Err() != nil {
 			return nil, err
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// untilEnded is ctx, which ends also with the session. cancel waits for nobody.
+func (s *Session) untilEnded(ctx context.Context) (opening context.Context, cancel func()) {
+	opening, cancel = context.WithCancel(ctx)
+	go func() { // ends with cancel, which the caller defers
+		select {
+		case <-s.ended:
+			cancel()
+		case <-opening.Done():
+		}
+	}()
+	return opening, cancel
 }
 
 // A wayError is a data connection that did not come about, where another way of

@@ -2,6 +2,7 @@ package ftp_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,7 @@ func TestProbe(t *testing.T) {
 	server := func(t *testing.T, cfg testserver.FTPServerConfig) hawser.Connection {
 		c := to(testserver.VSFTPD(t, cfg))
 		c.TLS.Mode = ""
+		c.Timeout = 4 * time.Second // how long a greeting is waited for where none comes
 		return c
 	}
 	t.Run("a server with explicit TLS", func(t *testing.T) {

@@ -405,6 +405,19 @@ func TestDataConnectionsAreBounded(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assertTyped(t, "context", err)
 	})
+	t.Run("by Close", func(t *testing.T) {
+		t.Parallel()
+		s := begin(t, hawser.Passive, 20*time.Second, dataStep(hawser.Passive), testserver.Step{Want: "NEVER"})
+		closed, done := context.WithCancel(t.Context())
+		ctx := hawser.WithTrace(t.Context(), &hawser.Trace{Received: func(m hawser.Message) {
+			if strings.HasPrefix(m.Text, "229") { // the next thing is to connect
+				go func() { _ = s.Close(); done() }()
+			}
+		}})
+		err := within(t, closed, func() error { _, err := s.Open(ctx, "file", 0); return err })
+		require.ErrorIs(t, err, net.ErrClosed)
+		assertTyped(t, "closed", err)
+	})
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("a server that says nothing, TLS %v", secure), func(t *testing.T) {
 			t.Parallel()

@@ -57,11 +57,10 @@ func lies(reply string) []lie {
 
 // A liar is a server that tells one lie about one reply.
 type liar struct {
-	mu     sync.Mutex // guards all below
-	heard  []string   // replies since listen, or before the lie
-	lie    *lie
-	at     int // index of the reply that the lie is about
-	silent bool
+	mu    sync.Mutex // guards all below
+	heard []string   // replies since listen, or before the lie
+	lie   *lie
+	at    int // index of the reply that the lie is about
 }
 
 func (l *liar) reply(_, reply string) string {
