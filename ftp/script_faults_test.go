@@ -254,6 +254,9 @@ func TestFaultAtEveryByteOfTheReplies(t *testing.T) {
 			from := b.loginBytes(x)
 			for after := from; after < from+x.steps.ReplyBytes(); after++ {
 				for _, fault := range faults() {
+					if fault == testserver.Stall && after == from {
+						continue // it strikes behind the login, and the context ends before anything is asked
+					}
 					r := b.strike(t, x, testserver.FTPFault{Fault: fault, After: after}, 0)
 					r.check(t, x, fault)
 					r.close()
