@@ -95,7 +95,7 @@ func (a *activeConn) announce() error {
 	}
 	if !a.s.ways.noEPRT {
 		r, err := a.s.exchange(eprt(ip, addr.Port()))
-		if err != nil || r.Class() == 2 {
+		if err != nil || isDone(r) {
 			return err
 		}
 		if !ip.Is4() {
@@ -104,7 +104,7 @@ func (a *activeConn) announce() error {
 		a.s.ways.noEPRT = true
 	}
 	r, err := a.s.exchange(port(ip, addr.Port()))
-	if err == nil && r.Class() != 2 {
+	if err == nil && !isDone(r) {
 		err = &wayError{active, refusal("PORT", r)}
 	}
 	return err

@@ -79,13 +79,30 @@ func (s *Session) hash(c hashCommand, algorithm, line string) ([]byte, error) {
 		return nil, err
 	}
 	size := hashSize(algorithm)
-	// A name that looks like a hash must not pass for one.
-	for word := range strings.FieldsSeq(strings.ReplaceAll(r.Text(), line, "")) {
+	for word := range strings.FieldsSeq(withoutName(r.Text(), line)) {
 		if sum, err := hex.DecodeString(padded(word, algorithm)); err == nil && len(sum) == size {
 			return sum, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: %s: there is no %s hash in %q", errors.ErrUnsupported, c.verb, algorithm, r.Text())
+}
+
+// withoutName takes the name of a file out of what a server says of it: one that
+// looks like a hash must not pass for one. What is a part of a word stays, as a
+// short name may be of the hash, and of a name that is the hash itself the last,
+// which is where the draft has the name.
+func withoutName(text, name string) string {
+	for end := len(text); ; {
+		at := strings.LastIndex(text[:end], name)
+		if at < 0 {
+			return text
+		}
+		before, after := text[:at], text[at+len(name):]
+		if (before == "" || strings.ContainsAny(before[at-1:], ` "'/`)) && (after == "" || strings.ContainsAny(after[:1], ` "'`)) {
+			return before + after
+		}
+		end = at + len(name) - 1
+	}
 }
 
 // padded restores the zeros in front that some servers leave out of a CRC.

@@ -82,11 +82,8 @@ func (s *Session) listLong(ctx context.Context, line string) ([]listing.Entry, e
 		return s.parseList(text, err)
 	}
 	err := s.do(ctx, func() error {
-		in, err := s.enter(line)
-		if err == nil && !in {
-			err = s.explainNoDir(line)
-		}
-		return err
+		_, err := s.command("CWD " + line)
+		return s.explainDir(err, line)
 	})
 	if err != nil {
 		return nil, err
@@ -171,6 +168,8 @@ func (s *Session) explainDir(err error, name string) error {
 		return as(fs.ErrNotExist, err)
 	case k == file:
 		return as(errNotDir, err)
+	case k == unknown && vague(err) != nil:
+		return byText(vague(err), err)
 	}
 	return as(fs.ErrPermission, err)
 }
@@ -179,20 +178,6 @@ func (s *Session) explainDir(err error, name string) error {
 func isBadArgument(err error) bool {
 	var refused *Error
 	return errors.As(err, &refused) && refused.Code == codeBadArguments
-}
-
-// explainNoDir is why a name could not be entered.
-func (s *Session) explainNoDir(name string) error {
-	k, err := s.kindOf(name)
-	switch {
-	case err != nil:
-		return err
-	case k == file:
-		return errNotDir
-	case k == directory:
-		return fs.ErrPermission
-	}
-	return fs.ErrNotExist
 }
 
 func (s *Session) listingOptions() listing.Options {

@@ -195,14 +195,22 @@ func (s *Session) kindOf(name string) (kind, error) {
 }
 
 // refusedKind is what a question that was refused tells: that there is nothing,
-// unless the text speaks of permission.
+// unless the text speaks of permission, or the server does not know the question
+// or will not answer it now.
 func refusedKind(err error) kind {
 	var refused *Error
-	if errors.As(err, &refused) && textOf(refused) == forbidden {
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return unknown
+	case errors.As(err, &refused) && (textOf(refused) == forbidden || isNotNow(refused)):
 		return unknown
 	}
 	return missing
 }
+
+// isNotNow reports a refusal that may be another answer soon, and so tells
+// nothing of the name (RFC 959, section 4.2.1), unless its text does.
+func isNotNow(refused *Error) bool { return refused.Code/100 == 4 && textOf(refused) == unknown }
 
 // enter goes to a directory, and reports whether it is one.
 func (s *Session) enter(name string) (bool, error) {
@@ -210,14 +218,14 @@ func (s *Session) enter(name string) (bool, error) {
 		return false, nil // there would be no way back
 	}
 	r, err := s.exchange("CWD " + name)
-	return r.Class() == 2, err
+	return isDone(r), err
 }
 
 // leave goes back to where names start. Where that fails, names would mean other
 // files, so the session ends.
 func (s *Session) leave() error {
 	r, err := s.exchange("CWD " + s.home)
-	if err == nil && r.Class() != 2 {
+	if err == nil && !isDone(r) {
 		err = fmt.Errorf("%w: there is no way back to %q: %w", errLostHome, s.home, refusal("CWD", r))
 	}
 	return err

@@ -94,11 +94,12 @@ func (s *Session) statPlain(line string) (fs.FileInfo, error) {
 	if in {
 		return &plainInfo{name: name, mode: fs.ModeDir}, s.leave()
 	}
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil, err
-	}
 	var refused *Error
-	if errors.As(err, &refused) && textOf(refused) == forbidden {
+	isRefused := errors.As(err, &refused)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported), isRefused && isNotNow(refused):
+		return nil, err
+	case isRefused && textOf(refused) == forbidden:
 		return nil, as(fs.ErrPermission, err)
 	}
 	return nil, as(fs.ErrNotExist, err)
