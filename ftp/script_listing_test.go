@@ -37,7 +37,8 @@ func TestListingThatIsCutIsRefused(t *testing.T) {
 	list := func(how testserver.Transfer) testserver.Steps {
 		return testserver.Steps{
 			{Want: "CWD dir", Reply: "250 in"},
-			dataStep(hawser.Passive), {Want: "LIST -a", Reply: "150 here", Data: &how, Then: "226 done"},
+			dataStep(hawser.Passive),
+			{Want: "LIST -a", Reply: "150 here", Data: &how, Then: "226 done"},
 			{Want: "CWD /home", Reply: "250 back"},
 		}
 	}

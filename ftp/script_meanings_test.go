@@ -165,6 +165,7 @@ func TestSuperfluousIsNotDone(t *testing.T) {
 		{"MFMT", "MFMT", touches, "MFMT 19700101000000 a > " + no, errors.ErrUnsupported, "202"},
 		{"SITE CHMOD", "", chmods, "SITE CHMOD 0640 a > " + no, errors.ErrUnsupported, "202"},
 		{"CWD", "", lists, "CWD a > " + no, errors.ErrUnsupported, "202"},
+		{"CWD that asks what a name is", "", stats, "SIZE a > 550 no / CWD a > " + no, fs.ErrNotExist, "550"},
 		{"STOR", "", creates, epsv + "STOR a > " + no, errors.ErrUnsupported, "202"},
 		{"OPTS HASH", "HASH SHA-256", runHash, "OPTS HASH SHA-256 > " + no, errors.ErrUnsupported, ""},
 		{"HASH", "XSHA256", runHash, "XSHA256 file > " + no, errors.ErrUnsupported, ""},
@@ -176,7 +177,7 @@ func TestSuperfluousIsNotDone(t *testing.T) {
 // Servers differ in how they write the one line of facts.
 func TestFactsOfMLST(t *testing.T) {
 	t.Parallel()
-	const facts = "type=file;size=7;modify=20240102030405; file"
+	const facts = "size=7;type=file;modify=20240102030405; file"
 	at := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
 	for name, reply := range map[string]string{
 		"behind a space":              "250-this\n " + facts + "\n250 end",

@@ -112,6 +112,42 @@ func TestSlowUploadIsNoneThatStandsStill(t *testing.T) {
 	}
 }
 
+// A server that opens a data connection and does not begin TLS on it, nor hang up,
+// holds nobody up for longer than the timeout.
+func TestHandshakeOfDataIsBounded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for name, steps := range map[string]testserver.Steps{
+		"RETR": retr("150 here", &testserver.Transfer{Open: true, Clear: true}, ""),
+		"STOR": stor(&testserver.Transfer{Open: true, Clear: true}, ""),
+		"LIST": {dataStep(hawser.Passive), {Want: "LIST -a", Reply: "150 here", Data: &testserver.Transfer{Open: true, Clear: true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := testserver.FTPScript{Identity: b.id, Steps: slices.Concat(secureSteps(hawser.TLSExplicit), steps, testserver.Steps{{Want: "NEVER"}})}.Start(lenient{t})
+			c := scripted(t, f.Addr(), b.ca)
+			c.Timeout = 500 * time.Millisecond
+			s := open(t, c)
+			// Far longer than the timeout, and the end of a session that has none.
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			var err error
+			switch name {
+			case "RETR":
+				_, err = s.Open(ctx, "file", 0)
+			case "STOR":
+				_, err = s.Create(ctx, "file", 0)
+			case "LIST":
+				_, err = names(ctx, s, ".")
+			}
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			require.ErrorContains(t, err, "no TLS within")
+			require.NoError(t, ctx.Err(), "it ended by itself")
+			assertTyped(t, name, err)
+		})
+	}
+}
+
 // counted counts what is read.
 type counted struct {
 	net.Conn

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,20 @@ func TestWhatNobodyAskedForIsNoAnswer(t *testing.T) {
 		_ = f.Close()
 		assert.NotContains(t, f.Commands(), "RETR file")
 	})
+}
+
+// A server to which EPRT is superfluous is asked by PORT.
+func TestSuperfluousEPRTIsFollowedByPORT(t *testing.T) {
+	t.Parallel()
+	s, _ := activeSession(t, nil, slices.Concat(testserver.Steps{
+		{Want: "EPRT *", Reply: "202 superfluous"},
+		{Want: "PORT *", Reply: "200 ok"},
+		{Want: "RETR file", Reply: "150 here", Data: &testserver.Transfer{Send: scriptContent}, Then: "226 done"},
+	}, probeSteps())...)
+	got, err := fetch(t.Context(), s, "file")
+	require.NoError(t, err)
+	assert.Equal(t, scriptContent, got)
+	assertInStep(t, "PORT", s)
 }
 
 func TestQuoteTellsTheWholeReply(t *testing.T) {
