@@ -36,6 +36,7 @@ func (e *Error) Is(target error) bool {
 // The codes that decide what happens next.
 const (
 	codeSuperfluous   = 202
+	codeSent          = 226 // of a transfer alone
 	codeRestart       = 350 // go on, with what REST or RNFR prepared
 	codeClosing       = 421 // at any time: the server hangs up
 	codeNoData        = 425 // the data connection could not be opened

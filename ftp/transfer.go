@@ -91,27 +91,53 @@ func (t *transfer) final() (wire.Reply, error) {
 	}
 	t.answered = true
 	noops := t.idle.close()
-	var last wire.Reply
-	for n := 0; n <= noops; n++ {
+	replies := make([]wire.Reply, 0, noops+1)
+	for range noops + 1 {
 		r, err := receiveLast(t.s.wire, t.d.verb)
-		switch {
-		case err != nil && last.Class() == 2 && !t.isNoop(last):
+		if err == nil {
+			replies = append(replies, r)
+			continue
+		}
+		if own := ownReply(replies, noops); own.Class() == 2 && !isNoop(own) {
 			// The file is complete; only a NOOP was never answered.
 			t.s.lose(fmt.Errorf("%w: NOOP: %w", hawser.ErrLost, err))
-			return last, nil
-		case err != nil:
-			return r, err
-		case last.Code == 0, t.isNoop(last), isUnknown(last) && r.Class() == 2:
-			last = r
-		case r.Class() > 2 && !isUnknown(r):
-			last = r // a failure wins, for a NOOP has none
+			return own, nil
+		}
+		return r, err
+	}
+	return ownReply(replies, noops), nil
+}
+
+// ownReply is the one of the replies that is the transfer's. The others are to
+// NOOPs, of which some servers know none, or none now; where the two cannot be
+// told apart, the transfer has failed. Without replies it is the zero Reply.
+func ownReply(replies []wire.Reply, noops int) wire.Reply {
+	var own, refused wire.Reply
+	done := 0 // replies by which a transfer may be complete
+	for _, r := range replies {
+		switch {
+		case isUnknown(r):
+			refused = r
+		case r.Class() > 2:
+			return r // a failure wins, for a NOOP has none
+		case own.Code == 0, isNoop(own), r.Code == codeSent:
+			own = r
+		}
+		if r.Class() == 2 && !isNoop(r) {
+			done++
 		}
 	}
-	return last, nil
+	switch {
+	case refused.Code == 0, own.Code == codeSent:
+		return own
+	case done == 1 && noops > 1: // one of NOOPs that are answered by 250 would not be alone
+		return own
+	}
+	return refused
 }
 
 // isNoop reports whether r can be the reply to a NOOP alone.
-func (t *transfer) isNoop(r wire.Reply) bool { return r.Code == 200 }
+func isNoop(r wire.Reply) bool { return r.Code == 200 }
 
 // isUnknown reports whether r can be of a server that knows no NOOP, or none now.
 func isUnknown(r wire.Reply) bool {
@@ -158,7 +184,7 @@ func (t *transfer) resync() error {
 		if err != nil {
 			return err
 		}
-		if t.isNoop(r) {
+		if isNoop(r) {
 			noops--
 		}
 	}
