@@ -240,7 +240,7 @@ func announced(text string) int64 {
 		return -1
 	}
 	n, err := strconv.ParseInt(before[strings.LastIndexByte(before, '(')+1:], 10, 64)
-	if err != nil {
+	if err != nil || n < 0 {
 		return -1
 	}
 	return n
