@@ -20,6 +20,7 @@ var (
 	ErrProxy     = errors.New("proxy failed")
 	ErrBusy      = errors.New("session limit reached")
 	ErrLost      = errors.New("connection lost")
+	ErrMaybeSent = errors.New("message may have been sent") // sending it again may deliver it twice
 )
 
 // A Phase is a step of opening a session.
@@ -96,7 +97,7 @@ func (e *FieldError) Unwrap() error { return ErrInvalid }
 // context ended.
 func Retryable(err error) bool {
 	for _, final := range []error{
-		ErrAuth, ErrUntrusted, ErrInvalid, ErrNotFound, ErrNoDriver,
+		ErrAuth, ErrUntrusted, ErrInvalid, ErrNotFound, ErrNoDriver, ErrMaybeSent,
 		errors.ErrUnsupported, context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, final) {

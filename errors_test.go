@@ -71,6 +71,7 @@ func TestRetryable(t *testing.T) {
 		{"a marked Error around a refused identity", temporary(hawser.ErrUntrusted), false},
 		{"a marked Error around an ended context", temporary(context.Canceled), false},
 		{"a marked Error around a passed deadline", temporary(context.DeadlineExceeded), false},
+		{"a marked Error around a message that may have been sent", temporary(hawser.ErrMaybeSent), false},
 		{"a marked Error around what is not supported", temporary(errors.ErrUnsupported), false},
 		{"a marked Error joined to a refusal", errors.Join(temporary(errFake), hawser.ErrAuth), false},
 	} {

@@ -185,7 +185,7 @@ func (o SFTPOptions) validate(p *problems) {
 
 func (o SMTPOptions) validate(p *problems) {
 	eachOneOf(p, "smtp.auth", "mechanism", o.Auth,
-		"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER", "EXTERNAL")
+		"EXTERNAL", "OAUTHBEARER", "XOAUTH2", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN", "ANONYMOUS")
 }
 
 func (l Limits) validate(p *problems) {

@@ -76,7 +76,7 @@ func TestValidateAccepts(t *testing.T) {
 		{"no keepalive", ssh, func(c *hawser.Connection) { c.SSH.KeepAlive = -1 }},
 		{"a host key fingerprint", ssh, func(c *hawser.Connection) { c.SSH.HostKeys = []string{fingerprint} }},
 		{"every smtp mechanism", smtp, func(c *hawser.Connection) {
-			c.SMTP.Auth = []string{"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER", "EXTERNAL"}
+			c.SMTP.Auth = []string{"EXTERNAL", "OAUTHBEARER", "XOAUTH2", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN", "ANONYMOUS"}
 		}},
 		{"settings of other drivers", ssh, func(c *hawser.Connection) {
 			c.Extra = map[string]string{"ours.a": "any\ntext"}
