@@ -50,7 +50,7 @@ func (s *Session) untilEnded(ctx context.Context) (opening context.Context, canc
 	opening, cancel = context.WithCancel(ctx)
 	go func() { // ends with cancel, which the caller defers
 		select {
-		case <-s.ended:
+		case <-s.life.Over():
 			cancel()
 		case <-opening.Done():
 		}

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/hawser/hawser"
-	"github.com/hawser/hawser/internal/opening"
-	"github.com/hawser/hawser/internal/tlsconf"
-	"github.com/hawser/hawser/internal/wire"
-	"github.com/hawser/hawser/internal/wirelog"
+	"github.com/hawser/hawser/internal/control"
 )
 
 // A Dialer opens FTP sessions. Its zero value reaches servers directly and
@@ -37,31 +33,10 @@ func (d Dialer) Dial(ctx context.Context, c hawser.Connection) (hawser.Session, 
 // the session; c.Timeout bounds it too, without the time that a person takes to
 // judge a certificate. Errors are *hawser.Error. The caller closes the Session.
 func (d Dialer) Open(ctx context.Context, c hawser.Connection) (*Session, error) {
-	var judged answer
-	s, err := d.open(ctx, c, &judged)
-	// A server waits only so long in a handshake. A person who took longer has
-	// answered by now, so the next try is quick.
-	const quick = time.Second
-	if errors.Is(err, hawser.ErrLost) && judged.took > quick && ctx.Err() == nil {
-		s, err = d.open(ctx, c, &judged)
-	}
-	return s, err
-}
-
-func (d Dialer) open(ctx context.Context, c hawser.Connection, judged *answer) (*Session, error) {
-	o := opening.Start(ctx, c)
-	defer o.Close()
-	log := wirelog.New(c)
-	defer log.Listen(ctx)()
-	judged.opening = o
-	p := &dial{Dialer: d, opening: o, c: c, log: log}
-	s, err := p.run(judged)
-	if err != nil {
-		p.close()
-		return nil, busy(o.Fail(err))
-	}
-	o.Done(p.detail)
-	return s, nil
+	s, err := control.Open(ctx, control.NewWay(c, d.Transport, d.Verifier), c, func(p *control.Dial) (*Session, error) {
+		return (&dial{Dial: p, c: c}).run()
+	})
+	return s, busy(err)
 }
 
 // busy marks err as one that may be over soon, if the server hung up before a
@@ -77,43 +52,23 @@ func busy(err error) error {
 
 // A dial is the opening of one session.
 type dial struct {
-	Dialer
-	opening *opening.Opening
-	c       hawser.Connection
-	log     *wirelog.Log
-	tls     *tlsconf.Client // nil: in the clear
-	wire    *wire.Conn      // nil before the server is connected
-	detail  string          // of the last phase
-}
-
-func (p *dial) close() {
-	if p.wire != nil {
-		_ = p.wire.Close()
-	}
+	*control.Dial
+	c hawser.Connection
 }
 
 // run goes through the phases.
-func (p *dial) run(judged *answer) (*Session, error) {
-	p.opening.Enter(hawser.PhaseSecrets)
+func (p *dial) run() (s *Session, err error) {
 	names, err := newNames(p.c)
 	if err != nil {
 		return nil, err
 	}
-	if err := judged.prepare(p.c, p.Verifier); err != nil {
+	if err := p.Connect(); err != nil {
 		return nil, err
 	}
-	p.tls = judged.tls
-	if err := p.connect(); err != nil {
-		return nil, err
-	}
-	release := p.wire.Bind(p.opening.Context())
-	s, err := p.converse(names)
-	switch cut := release(); {
-	case cut && err == nil:
-		return nil, p.opening.Context().Err()
-	case err != nil && p.tls != nil:
-		return nil, p.explainTLS(err)
-	}
+	err = p.Converse(func() error {
+		s, err = p.converse(names)
+		return err
+	})
 	return s, err
 }
 
@@ -122,39 +77,18 @@ func (p *dial) converse(names names) (*Session, error) {
 	if err := p.greet(); err != nil {
 		return nil, err
 	}
-	p.opening.Enter(hawser.PhaseLogin)
+	p.Enter(hawser.PhaseLogin)
 	if err := p.login(); err != nil {
 		return nil, err
 	}
 	return p.session(names)
 }
 
-func (p *dial) connect() error {
-	p.opening.Enter(hawser.PhaseConnect)
-	conn, err := p.transport().DialNet(p.opening.Context(), p.c, "tcp", p.c.Addr())
-	if err != nil {
-		return err
-	}
-	p.opening.Done(conn.RemoteAddr().String())
-	p.wire = wire.New(conn, opening.Timeout(p.c), p.log)
-	if p.c.TLS.Mode == hawser.TLSImplicit {
-		return p.shake()
-	}
-	return nil
-}
-
-func (d Dialer) transport() hawser.Transport {
-	if d.Transport == nil {
-		return hawser.Direct{}
-	}
-	return d.Transport
-}
-
 // greet reads the greeting, and turns to TLS if that is to be explicit.
 func (p *dial) greet() error {
-	r, err := receive(p.wire, "greeting")
+	r, err := receive(p.Wire, "greeting")
 	for err == nil && r.Class() == 1 { // 120: ready in some minutes
-		r, err = receive(p.wire, "greeting")
+		r, err = receive(p.Wire, "greeting")
 	}
 	switch {
 	case err != nil:
@@ -169,11 +103,8 @@ func (p *dial) greet() error {
 
 // session makes the session once the server has let us in.
 func (p *dial) session(names names) (*Session, error) {
-	s := &Session{
-		addr: p.c.Addr(), settings: p.c, transport: p.transport(), tls: p.tls, wire: p.wire, log: p.log, names: names,
-		noopEvery: noopEvery, c: nameOf(p.c), turn: make(chan struct{}, 1), ended: make(chan struct{}),
-	}
-	s.turn <- struct{}{}
+	s := &Session{settings: p.c, transport: p.Transport, tls: p.TLS, wire: p.Wire, log: p.Log, names: names, noopEvery: noopEvery}
+	s.life = control.NewLife(p.c, s.end)
 	if err := s.protect(); err != nil {
 		return nil, err
 	}
@@ -183,7 +114,7 @@ func (p *dial) session(names names) (*Session, error) {
 	if err := s.findHome(); err != nil {
 		return nil, err
 	}
-	p.detail = s.describe()
+	p.Detail = s.describe()
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/control"
 )
 
 // findHome asks where the login has landed, to come back there. Where a server
@@ -43,7 +44,7 @@ func unquote(text string) string {
 
 // describe is what a report says of a session.
 func (s *Session) describe() string {
-	text := describeTLS(s.wire.NetConn())
+	text := control.DescribeTLS(s.wire.NetConn())
 	if s.home != "" {
 		text += ", in " + hawser.Printable(s.home)
 	}

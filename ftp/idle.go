@@ -33,7 +33,7 @@ func (i *idle) run(s *Session) {
 		select {
 		case <-i.stop:
 			return
-		case <-s.ended:
+		case <-s.life.Over():
 			return
 		case <-tick.C:
 		}

@@ -91,7 +91,7 @@ func (s *Session) listLong(ctx context.Context, line string) ([]listing.Entry, e
 	text, err := s.listHere(ctx)
 	// Also where ctx has ended: then names would mean other files from here on.
 	if back := s.do(ctx, s.leave); back != nil {
-		s.lose(fmt.Errorf("%w: %w", errLostHome, back))
+		s.life.Lose(fmt.Errorf("%w: %w", errLostHome, back))
 		if err == nil {
 			err = back
 		}

@@ -21,7 +21,7 @@ func (p *dial) login() error {
 	if p.c.Auth.Anonymous {
 		user, password = "anonymous", "hawser@" // what stands for the address of a person (RFC 1635)
 	}
-	r, err := exchange(p.wire, "USER "+user, "", "")
+	r, err := exchange(p.Wire, "USER "+user, "", "")
 	if err == nil && r.Code == codePassword {
 		r, err = p.secretly("PASS", password)
 	}
@@ -36,7 +36,7 @@ func (p *dial) login() error {
 	case err != nil:
 		return err
 	case r.Class() == 2:
-		p.detail = r.String()
+		p.Detail = r.String()
 		return nil
 	}
 	return p.refused(r)
@@ -44,7 +44,7 @@ func (p *dial) login() error {
 
 // secretly sends a command whose argument no text shows, nor an echo of it.
 func (p *dial) secretly(verb, secret string) (wire.Reply, error) {
-	return exchange(p.wire, verb+" "+secret, verb+" ***", secret)
+	return exchange(p.Wire, verb+" "+secret, verb+" ***", secret)
 }
 
 // refused is why the login did not come about.
@@ -53,7 +53,7 @@ func (p *dial) refused(r wire.Reply) error {
 	switch {
 	case r.Class() == 4:
 		return fmt.Errorf("the server takes no login now: %w", refusal("login", r))
-	case p.tls == nil && r.Code != 530:
+	case p.TLS == nil && r.Code != 530:
 		cure += "; a server that wants TLS first may say so by this: set tls.mode to explicit"
 	}
 	return fmt.Errorf("%w: %w; %s", hawser.ErrAuth, refusal("login", r), cure)

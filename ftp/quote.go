@@ -20,7 +20,7 @@ func (s *Session) Quote(ctx context.Context, line string) (code int, lines []str
 		return 0, nil, err
 	}
 	if strings.ContainsFunc(verb, func(r rune) bool { return r < 'A' || r > 'Z' }) || slices.Contains(kept(), verb) {
-		return 0, nil, s.fail("quote", fmt.Errorf("%w: %s would change what the session relies on", errors.ErrUnsupported, verb))
+		return 0, nil, s.life.Fail("quote", fmt.Errorf("%w: %s would change what the session relies on", errors.ErrUnsupported, verb))
 	}
 	err = s.do(ctx, func() error {
 		r, err := s.exchange(encoded)
@@ -28,7 +28,7 @@ func (s *Session) Quote(ctx context.Context, line string) (code int, lines []str
 		return err
 	})
 	if err != nil {
-		return 0, nil, s.fail("quote", err)
+		return 0, nil, s.life.Fail("quote", err)
 	}
 	return code, lines, nil
 }

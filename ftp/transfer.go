@@ -34,9 +34,9 @@ func (s *Session) startTransfer(ctx context.Context, open func() (*data, error))
 	t := &transfer{s: s, ctx: ctx, unlog: s.log.Listen(ctx), release: s.wire.Bind(ctx)}
 	d, err := open()
 	if err != nil {
-		err = s.settle(ctx, err, t.release())
+		err = s.life.Settle(ctx, err, t.release())
 		t.unlog()
-		s.finish()
+		s.life.Finish()
 		return nil, err
 	}
 	t.d, t.answered = d, d.first.Class() != 1
@@ -52,9 +52,9 @@ func (s *Session) startTransfer(ctx context.Context, open func() (*data, error))
 // that comes too late is dropped.
 func (s *Session) occupy(d *data) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.current = d
-	if d != nil && s.cause != nil {
+	s.mu.Unlock()
+	if d != nil && s.Cause() != nil {
 		d.drop()
 	}
 }
@@ -64,10 +64,10 @@ func (t *transfer) end(err error) error {
 	t.over = true
 	t.idle.close()
 	t.stop()
-	err = t.s.settle(t.ctx, err, t.release())
+	err = t.s.life.Settle(t.ctx, err, t.release())
 	t.unlog()
 	t.s.occupy(nil)
-	t.s.finish()
+	t.s.life.Finish()
 	return err
 }
 
@@ -100,7 +100,7 @@ func (t *transfer) final() (wire.Reply, error) {
 		}
 		if own := ownReply(replies, noops); own.Class() == 2 && !isNoop(own) {
 			// The file is complete; only a NOOP was never answered.
-			t.s.lose(fmt.Errorf("%w: NOOP: %w", hawser.ErrLost, err))
+			t.s.life.Lose(fmt.Errorf("%w: NOOP: %w", hawser.ErrLost, err))
 			return own, nil
 		}
 		return r, err
@@ -152,11 +152,11 @@ func (t *transfer) abandon(err error) error {
 	t.stop()
 	t.d.drop()
 	if t.ctx.Err() != nil {
-		t.s.lose(fmt.Errorf("%w: a transfer was cut by the end of its context", hawser.ErrLost))
+		t.s.life.Lose(fmt.Errorf("%w: a transfer was cut by the end of its context", hawser.ErrLost))
 		return t.ctx.Err()
 	}
 	if lost := t.resync(); lost != nil {
-		t.s.lose(fmt.Errorf("%w: after a transfer that was given up: %w", hawser.ErrLost, lost))
+		t.s.life.Lose(fmt.Errorf("%w: after a transfer that was given up: %w", hawser.ErrLost, lost))
 	}
 	return err
 }

@@ -22,7 +22,7 @@ func (s *Session) startVerbs() error {
 	s.shown = &verbConn{s: s}
 	s.shown.replay("220 ready\r\n")
 	var err error
-	s.verbs, err = jftp.Dial(s.addr,
+	s.verbs, err = jftp.Dial(s.Addr(),
 		jftp.DialWithDialFunc(func(string, string) (net.Conn, error) { return s.shown, nil }),
 		jftp.DialWithDisabledUTF8(s.names.encoding != nil),
 		jftp.DialWithWritingMDTM(true))

@@ -20,9 +20,11 @@ import (
 // time, but for Bind's release, Interrupt and Close.
 type Conn struct {
 	timeout time.Duration // of each reply, and of sending each command
+	socket  net.Conn      // below TLS
 	log     *wirelog.Log
 	r       *bufio.Reader
 	secret  string // what the reply to come must not show
+	out     []byte // what waits for Flush
 
 	mu     sync.Mutex // guards all below
 	conn   net.Conn
@@ -32,7 +34,7 @@ type Conn struct {
 
 // New takes over conn. Each wait for the server takes timeout at most.
 func New(conn net.Conn, timeout time.Duration, log *wirelog.Log) *Conn {
-	return &Conn{timeout: timeout, log: log, conn: conn, r: bufio.NewReader(conn)}
+	return &Conn{timeout: timeout, log: log, socket: conn, conn: conn, r: bufio.NewReader(conn)}
 }
 
 // Bind lets the end of ctx end every wait, now and later: an exchange that was
@@ -95,40 +97,34 @@ func (c *Conn) Upgrade(shake func(net.Conn) (net.Conn, error)) error {
 // wire log says of it; "" is the line itself. secret is a part of it that the
 // server may echo; "" if there is none.
 func (c *Conn) Send(line, shown, secret string) error {
-	if strings.ContainsAny(line, "\r\n\x00") {
-		return fmt.Errorf("%w: a command must not hold CR, LF or NUL", hawser.ErrInvalid)
-	}
-	if shown == "" {
-		shown = line
-	}
-	c.log.Sent("%s", shown)
-	c.secret = secret
-	if err := c.setDeadline(time.Now().Add(c.timeout)); err != nil {
+	if err := c.Queue(line, shown, secret); err != nil {
 		return err
 	}
-	_, err := io.WriteString(c.NetConn(), line+"\r\n")
-	return c.broken(err)
+	return c.Flush()
 }
 
 // Receive reads one reply. A wait for it takes the timeout at most.
-func (c *Conn) Receive() (Reply, error) {
-	if err := c.setDeadline(time.Now().Add(c.timeout)); err != nil {
+func (c *Conn) Receive() (Reply, error) { return c.ReceiveWithin(c.timeout) }
+
+// ReceiveWithin reads one reply, for which the server has as long as d.
+func (c *Conn) ReceiveWithin(d time.Duration) (Reply, error) {
+	if err := c.setDeadline(time.Now().Add(d)); err != nil {
 		return Reply{}, err
 	}
 	reply, err := readReply(c.readLine)
 	if err != nil {
-		return Reply{}, c.broken(err)
+		return Reply{}, c.broken(err, d)
 	}
 	return reply, nil
 }
 
 // broken ends every wait for good: a reply that did not come in its time would
 // be taken for the answer to another command later.
-func (c *Conn) broken(err error) error {
+func (c *Conn) broken(err error, waited time.Duration) error {
 	if err != nil {
 		c.Interrupt()
 	}
-	return c.explain(err)
+	return c.explain(err, waited)
 }
 
 // Epitaph is the error that a server which hung up left to be read, such as an
@@ -142,6 +138,18 @@ func (c *Conn) Epitaph() error {
 	}
 	_, err := io.Copy(io.Discard, io.LimitReader(conn, maxReply))
 	return err
+}
+
+// LastWords is the reply that a server left which no longer takes anything, if
+// there is one. Nothing can be said or received afterwards.
+func (c *Conn) LastWords() (Reply, bool) {
+	const moment = 500 * time.Millisecond
+	c.Interrupt()
+	if err := c.NetConn().SetReadDeadline(time.Now().Add(moment)); err != nil {
+		return Reply{}, false
+	}
+	r, err := readReply(c.readLine)
+	return r, err == nil
 }
 
 // readLine reads a line without its end.
@@ -182,22 +190,33 @@ func (c *Conn) setDeadline(t time.Time) error {
 	if c.ended {
 		return fmt.Errorf("%w: %w", hawser.ErrLost, net.ErrClosed)
 	}
-	return c.explain(c.conn.SetDeadline(t))
+	return c.explain(c.conn.SetDeadline(t), c.timeout)
 }
 
-// explain says what the loss of the connection was.
-func (c *Conn) explain(err error) error {
+// explain says what the loss of the connection was, after a wait of at most so
+// long.
+func (c *Conn) explain(err error, waited time.Duration) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errMalformed):
 		return fmt.Errorf("%w: %w", hawser.ErrLost, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%w: no answer within %v: %w", hawser.ErrLost, c.timeout, os.ErrDeadlineExceeded)
+		return fmt.Errorf("%w: no answer within %v: %w", hawser.ErrLost, waited, os.ErrDeadlineExceeded)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: the server closed the connection: %w", hawser.ErrLost, io.EOF)
 	}
 	return fmt.Errorf("%w: %w", hawser.ErrLost, err)
+}
+
+// Stirred reports, without waiting, whether the server has hung up or said
+// something that was not read yet, as far as this machine can tell. Between a reply
+// and the next command it has a reason to do neither.
+func (c *Conn) Stirred() bool {
+	if err := c.setDeadline(time.Now().Add(c.timeout)); err != nil {
+		return true
+	}
+	return c.r.Buffered() > 0 || stirred(c.socket)
 }
 
 // Ready waits until something of a reply is there, for d at most.

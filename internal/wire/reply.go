@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hawser/hawser"
@@ -28,13 +29,18 @@ func (r Reply) Class() int { return r.Code / 100 }
 
 // Text is what the lines say, without the code, on one line.
 func (r Reply) Text() string {
-	texts := make([]string, 0, len(r.Lines))
-	for _, line := range r.Lines {
-		if text := strings.TrimSpace(r.strip(line)); text != "" {
-			texts = append(texts, text)
-		}
-	}
+	texts := slices.DeleteFunc(r.Texts(), func(text string) bool { return text == "" })
 	return strings.Join(texts, " ")
+}
+
+// Texts are what the lines say, without the code and the space around it. There is
+// one at least.
+func (r Reply) Texts() []string {
+	texts := make([]string, len(r.Lines))
+	for i, line := range r.Lines {
+		texts[i] = strings.TrimSpace(r.strip(line))
+	}
+	return texts
 }
 
 // Body is the lines between the first and the last of a reply of several, each

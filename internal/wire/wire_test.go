@@ -2,11 +2,13 @@ package wire_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -156,6 +158,97 @@ func TestWaits(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "200 ok", r.String())
 	})
+}
+
+func TestStirred(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("cannot be told there")
+	}
+	connect := func(t *testing.T) (*wire.Conn, net.Conn) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close()
+		near, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		far, err := l.Accept()
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = near.Close(); _ = far.Close() })
+		return wire.New(near, time.Minute, wirelog.New(hawser.Connection{})), far
+	}
+	stirs := func(c *wire.Conn) func() bool { return func() bool { return c.Stirred() } }
+	t.Run("a server that waits has not", func(t *testing.T) {
+		t.Parallel()
+		c, far := connect(t)
+		assert.False(t, c.Stirred())
+		_, err := io.WriteString(far, "200 ok\r\n")
+		require.NoError(t, err)
+		_, err = c.Receive()
+		require.NoError(t, err)
+		assert.False(t, c.Stirred(), "what it said was read")
+	})
+	t.Run("a server that says something has, and loses nothing of it", func(t *testing.T) {
+		t.Parallel()
+		c, far := connect(t)
+		_, err := io.WriteString(far, "421 bye\r\n")
+		require.NoError(t, err)
+		require.Eventually(t, stirs(c), time.Minute, time.Millisecond)
+		r, err := c.Receive()
+		require.NoError(t, err)
+		assert.Equal(t, "421 bye", r.String())
+	})
+	t.Run("a server that hangs up has", func(t *testing.T) {
+		t.Parallel()
+		c, far := connect(t)
+		require.NoError(t, far.Close())
+		require.Eventually(t, stirs(c), time.Minute, time.Millisecond)
+	})
+	t.Run("a connection that was closed has", func(t *testing.T) {
+		t.Parallel()
+		c, _ := connect(t)
+		require.NoError(t, c.Close())
+		assert.True(t, c.Stirred())
+	})
+	t.Run("of what is no socket it is not known", func(t *testing.T) {
+		t.Parallel()
+		c, _ := pair(t, time.Minute)
+		assert.False(t, c.Stirred())
+	})
+}
+
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	c, far := pair(t, time.Minute)
+	got := make(chan string, 1)
+	go func() {
+		all, _ := io.ReadAll(far)
+		got <- string(all)
+	}()
+	require.NoError(t, c.Queue("MAIL FROM:<>", "", ""))
+	require.NoError(t, c.Queue("BDAT 70000", "", ""))
+	content := bytes.Repeat([]byte("x"), 70000)
+	c.QueueContent(content)
+	clear(content)
+	require.ErrorIs(t, c.Queue("a\r\nb", "", ""), hawser.ErrInvalid)
+	require.NoError(t, c.Flush())
+	require.NoError(t, c.Flush(), "of nothing")
+	require.NoError(t, c.Close())
+	require.Equal(t, "MAIL FROM:<>\r\nBDAT 70000\r\n"+strings.Repeat("x", 70000), <-got)
+	require.NoError(t, c.Queue("NOOP", "", ""))
+	require.ErrorIs(t, c.Flush(), hawser.ErrLost)
+}
+
+func TestLastWords(t *testing.T) {
+	t.Parallel()
+	c, far := pair(t, 10*time.Millisecond)
+	require.NoError(t, c.Queue("DATA", "", ""))
+	require.ErrorIs(t, c.Flush(), hawser.ErrLost, "nobody reads")
+	says(t, far, "452 full\r\n")
+	r, said := c.LastWords()
+	require.True(t, said)
+	require.Equal(t, "452 full", r.String())
+	_, said = c.LastWords()
+	require.False(t, said)
 }
 
 func TestSend(t *testing.T) {
