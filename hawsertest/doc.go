@@ -15,5 +15,6 @@
 //
 // Suites count goroutines and bound what must be prompt to two seconds, so they
 // do not run beside parallel tests. They need no more of a server than a
-// directory that may be written to or a POSIX shell, and clean up.
+// directory that may be written to, a POSIX shell, or three mailboxes whose
+// messages can be seen, and clean up files.
 package hawsertest
