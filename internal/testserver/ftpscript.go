@@ -1,7 +1,8 @@
 package testserver
 
 import (
-	"strings"
+	"slices"
+	"sync/atomic"
 	"testing"
 )
 
@@ -88,13 +89,13 @@ type Transfer struct {
 // FTPStream is a stream of bytes that a script counts and where its Fault can strike.
 type FTPStream int
 
-// The streams of a connection. Data connections are counted together.
+// The streams of a connection, from those on that every script has. Data connections are counted together.
 const (
-	FTPReplies      FTPStream = iota // replies, as they are without TLS
-	FTPRepliesWire                   // what the server sends on the control connection, TLS and all
-	FTPDownload                      // content that the server sends
-	FTPDownloadWire                  // what the server sends on data connections, TLS and all
-	FTPUpload                        // content that the server receives
+	FTPReplies      FTPStream = repliesStream + iota // replies, as they are without TLS
+	FTPRepliesWire                                   // what the server sends on the control connection, TLS and all
+	FTPDownload                                      // content that the server sends
+	FTPDownloadWire                                  // what the server sends on data connections, TLS and all
+	FTPUpload                                        // content that the server receives
 	ftpStreams
 )
 
@@ -129,26 +130,19 @@ func (steps Steps) DownloadBytes() int64 {
 }
 
 // wire is a reply as it goes over the wire, for a listener on port.
-func wire(reply string, port port) string {
-	if reply == "" {
-		return ""
-	}
-	return port.fill(strings.ReplaceAll(reply, "\n", "\r\n") + "\r\n")
-}
+func wire(reply string, port port) string { return port.fill(lines(reply)) }
 
 // Start plays the script to whoever connects, until the test ends or Close. A client that strayed from it fails the
 // test.
 func (s FTPScript) Start(t testing.TB) *ScriptedFTP {
 	t.Helper()
-	f := &ScriptedFTP{script: s, t: t}
-	if err := f.secure(); err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := StartTCP(f.handle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.TCP = tcp
-	t.Cleanup(func() { _ = f.Close() })
+	f := &ScriptedFTP{script: s, scripted: scripted{
+		protocol: "ftp", t: t, id: s.Identity, telnet: true, split: s.Split, passed: make([]atomic.Int64, ftpStreams),
+		fault: fault{kind: s.Fault.Fault, on: int(s.Fault.On), after: s.Fault.After},
+	}}
+	needed := func(steps Steps) bool { return slices.ContainsFunc(steps, func(s Step) bool { return s.TLS }) }
+	f.start(scriptTLS{
+		needed: s.Implicit || needed(s.Steps) || slices.ContainsFunc(s.Later, needed), min: s.MinTLS, max: s.MaxTLS,
+	}, f.handle)
 	return f
 }

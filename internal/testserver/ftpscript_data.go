@@ -80,7 +80,7 @@ func (d *dataPlan) open(ctx context.Context, p *player, how Transfer) error {
 		return err
 	}
 	d.forget()
-	d.raw, d.wire = raw, &faultyConn{Conn: raw, player: p, stream: FTPDownloadWire, raw: raw, ctx: ctx}
+	d.raw, d.wire = raw, p.stream(ctx, raw, raw, FTPDownloadWire)
 	d.conn = d.wire
 	if p.private && !how.Clear {
 		secure := tls.Server(d.conn, p.server.tls)
@@ -120,6 +120,11 @@ func (d *dataPlan) connect(ctx context.Context, how Transfer) (net.Conn, error) 
 	return c, nil
 }
 
+// stream counts a stream of a data connection.
+func (p *player) stream(ctx context.Context, c, raw net.Conn, on FTPStream) *faultyConn {
+	return &faultyConn{Conn: c, actor: p.actor, stream: int(on), reads: on == FTPUpload, raw: raw, ctx: ctx}
+}
+
 // transfer does one, and leaves the connection open if it is told to.
 func (p *player) transfer(ctx context.Context, how Transfer) error {
 	d := &p.data
@@ -132,11 +137,11 @@ func (p *player) transfer(ctx context.Context, how Transfer) error {
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
 	if how.Receive {
-		content := &faultyConn{Conn: d.conn, player: p, stream: FTPUpload, raw: raw, ctx: ctx}
+		content := p.stream(ctx, d.conn, raw, FTPUpload)
 		p.server.received(d.receive(content, how.Limit))
 	} else {
 		// A client that does not want all of it may leave.
-		_, _ = io.WriteString(&faultyConn{Conn: d.conn, player: p, stream: FTPDownload, raw: raw, ctx: ctx}, how.Send)
+		_, _ = io.WriteString(p.stream(ctx, d.conn, raw, FTPDownload), how.Send)
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: it never came to an end with the transfer", errStrayed)
