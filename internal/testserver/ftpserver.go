@@ -1,14 +1,9 @@
 package testserver
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"net"
 	"os"
 	"path/filepath"
@@ -132,70 +127,18 @@ func (cfg FTPServerConfig) versions() (minTLS, maxTLS uint16) {
 	return minTLS, maxTLS
 }
 
-// pemFiles are the names of a certificate's file, with its chain, and of its key's.
-type pemFiles struct {
-	certificate, key string
-	rsa              bool // else ECDSA
-}
-
 // identify gives the server its certificate.
-func (s *FTPServer) identify(t testing.TB, dir string, cfg FTPServerConfig) pemFiles {
+func (s *FTPServer) identify(t testing.TB, dir string, cfg FTPServerConfig) (files pemFiles) {
 	t.Helper()
-	if cfg.TLS == "" {
-		return pemFiles{}
+	if cfg.TLS != "" {
+		files = identify(t, dir, cfg.Identity)
+		s.Identity, s.CA = files.identity, files.ca
 	}
-	s.Identity = cfg.Identity
-	if s.Identity == nil {
-		fresh, err := NewIdentity()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Identity = fresh
-	}
-	s.CA = put(t, dir, "ca.pem", string(s.Identity.PEM()), 0o644)
-	var chain bytes.Buffer
-	for _, der := range s.Identity.Certificate.Certificate {
-		chain.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(s.Identity.Certificate.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
-	_, isRSA := s.Identity.Certificate.PrivateKey.(*rsa.PrivateKey)
-	return pemFiles{
-		rsa:         isRSA,
-		certificate: put(t, dir, "cert.pem", chain.String(), 0o644),
-		key:         put(t, dir, "key.pem", private, 0o600),
-	}
+	return files
 }
 
 // greets is the answers of an FTP server whose greeting contains name. One that begins with TLS is known by its
 // certificate, for it may demand one of the client before it greets.
 func (s *FTPServer) greets(cfg FTPServerConfig, name string) func(ctx context.Context, addr string) bool {
-	return func(ctx context.Context, addr string) bool {
-		found := false
-		probe(ctx, addr, func(c net.Conn) {
-			if cfg.TLS == FTPImplicit {
-				found = presentsCertificate(ctx, c, s.Identity.Certificate.Certificate[0])
-				return
-			}
-			line, _ := bufio.NewReader(c).ReadString('\n')
-			found = strings.HasPrefix(line, "220 ") && strings.Contains(line, name)
-		})
-		return found
-	}
-}
-
-func presentsCertificate(ctx context.Context, c net.Conn, want []byte) bool {
-	seen := false
-	// What the handshake comes to is of no interest.
-	_ = tls.Client(c, &tls.Config{
-		InsecureSkipVerify: true,
-		VerifyConnection: func(state tls.ConnectionState) error {
-			seen = bytes.Equal(state.PeerCertificates[0].Raw, want)
-			return nil
-		},
-	}).HandshakeContext(ctx)
-	return seen
+	return greets(name, s.Identity, cfg.TLS == FTPImplicit)
 }
