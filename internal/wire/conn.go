@@ -179,8 +179,17 @@ func (c *Conn) readLine() (string, error) {
 		}
 		text = text[:code] + strings.ReplaceAll(text[code:], c.secret, "***")
 	}
-	c.log.Received("%s", text)
+	c.log.Received("%s", c.shown(text))
 	return text, nil
+}
+
+// shown is what the wire log says of a line. A challenge (334; RFC 4954) that
+// answers a secret tells with it enough to guess that: SCRAM signs with both.
+func (c *Conn) shown(line string) string {
+	if c.secret != "" && strings.HasPrefix(line, "334 ") {
+		return "334 ***"
+	}
+	return line
 }
 
 // setDeadline does not undo an interrupt.

@@ -160,6 +160,32 @@ func TestWaits(t *testing.T) {
 	})
 }
 
+func TestChallengesAreNotShown(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer far.Close()
+	log := wirelog.New(hawser.Connection{})
+	var lines []string
+	defer log.Listen(hawser.WithTrace(t.Context(), &hawser.Trace{Received: func(m hawser.Message) { lines = append(lines, m.Text) }}))()
+	c := wire.New(near, time.Minute, log)
+	defer c.Close()
+	go func() { // ends with the pipe
+		r := bufio.NewReader(far)
+		for _, reply := range []string{"334 VXNlcm5hbWU6", "334 c2lnbmVk", "235 in"} {
+			if _, err := r.ReadString('\n'); err != nil {
+				return
+			}
+			_, _ = io.WriteString(far, reply+"\r\n")
+		}
+	}()
+	for _, secret := range []string{"", "YWxpY2U=", "cGFzcw=="} {
+		require.NoError(t, c.Send("AUTH "+secret, "AUTH ***", secret))
+		_, err := c.Receive()
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{"334 VXNlcm5hbWU6", "334 ***", "235 in"}, lines)
+}
+
 func TestStirred(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

@@ -1,0 +1,98 @@
+package smtp
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/wire"
+)
+
+// A login is one thing to prove oneself with, and the mechanisms that do so,
+// strongest first.
+type login struct {
+	field      string // what it comes from
+	user       string
+	secret     string // password or token; "" for a certificate
+	mechanisms []mechanism
+}
+
+// loginsOf are the logins of c in the order in which they are tried: certificate,
+// token, password. None means that mail is sent without a login.
+func loginsOf(c hawser.Connection) ([]login, error) {
+	a := c.Auth
+	var logins []login
+	if a.Anonymous {
+		if slices.Contains(c.SMTP.Auth, "ANONYMOUS") {
+			logins = append(logins, login{field: "auth.anonymous", mechanisms: anonymous()})
+		}
+		return logins, nil
+	}
+	hasCertificate := c.TLS.Certificate.File != "" || !c.TLS.Certificate.Content.IsZero()
+	if hasCertificate && (slices.Contains(c.SMTP.Auth, "EXTERNAL") || a.User != "" && a.Password.IsZero() && a.Token.IsZero()) {
+		logins = append(logins, login{field: "tls.certificate", user: a.User, mechanisms: byCertificate()})
+	}
+	if token := a.Token.Reveal(); token != "" {
+		logins = append(logins, login{field: "auth.token", user: a.User, secret: token, mechanisms: byToken()})
+	}
+	if password := a.Password.Reveal(); password != "" {
+		logins = append(logins, login{field: "auth.password", user: a.User, secret: password, mechanisms: byPassword()})
+	}
+	switch {
+	case len(logins) > 0:
+		return logins, nil
+	case a.User != "":
+		return nil, &hawser.FieldError{Field: "auth", Problem: "has a user and nothing to prove it with; set auth.password or auth.token, or tls.certificate for the mechanism EXTERNAL"}
+	case len(c.SMTP.Auth) > 0:
+		return nil, &hawser.FieldError{Field: "smtp.auth", Problem: "names mechanisms, but there is no login; set auth.user and auth.password or auth.token, or leave it out"}
+	}
+	return nil, nil
+}
+
+// unfit is why no mechanism of l can be tried; its error is passed over where one
+// was.
+func (l login) unfit(c hawser.Connection, offered []string, secure bool) error {
+	if len(offered) == 0 {
+		return fmt.Errorf("%w: the server offers no login%s; leave %s out if it needs none", errUnfit, tlsCure(secure), l.field)
+	}
+	var mine, shown []string
+	for _, m := range l.mechanisms {
+		switch {
+		case m.allowed(c, secure):
+			mine = append(mine, m.name)
+		case m.listed(c) && slices.Contains(offered, m.name):
+			shown = append(shown, m.name)
+		}
+	}
+	text := hawser.Printable(strings.Join(offered, ", "))
+	if len(shown) > 0 {
+		return fmt.Errorf("%w: the server offers %s, of which %s would show the secret to the network; set tls.mode to explicit or implicit, or smtp.insecure_auth to accept that",
+			errUnfit, text, strings.Join(shown, ", "))
+	}
+	if len(mine) == 0 {
+		return fmt.Errorf("%w: smtp.auth allows none that %s is for", errUnfit, l.field)
+	}
+	return fmt.Errorf("%w: the server offers %s, and %s is for %s; look at smtp.auth", errUnfit, text, l.field, strings.Join(mine, ", "))
+}
+
+// tlsCure is for servers that offer a login after TLS alone.
+func tlsCure(secure bool) string {
+	if secure {
+		return ""
+	}
+	return " without TLS; set tls.mode to explicit or implicit if it has TLS"
+}
+
+// cure is what may help against the refusal r.
+func (l login) cure(r wire.Reply) string {
+	switch {
+	case r.Code == 538 || r.Code == 530:
+		return "; set tls.mode to explicit or implicit"
+	case unusable(r):
+		return "; look at smtp.auth"
+	case l.user == "":
+		return "; check " + l.field
+	}
+	return "; check auth.user and " + l.field
+}
