@@ -46,6 +46,10 @@
 // the writer of [FileSystem.Create] has ReadFrom, which keep many requests
 // under way. A written file is complete only once Close returned nil.
 //
+// A mail is any io.WriterTo of one, such as smtp.Message, and is sent once, whole,
+// or not at all. The [Receipt] of [Mailer.Send] says which recipients the server
+// refused, and why.
+//
 // # Time
 //
 // Every call takes a context, and every wait ends with it. Besides,
@@ -65,6 +69,8 @@
 // [ErrUntrusted], [ErrLost] and the others are matched by errors.Is, as are
 // fs.ErrNotExist and its like for files, and the context's own errors.
 // [Retryable] tells whether trying again later may help and repeats nothing.
+// [ErrMaybeSent] is of a message that the server may have taken, since the
+// connection was lost before it said so: whoever sends it again may send it twice.
 // No error holds a secret.
 //
 // # Watching

@@ -29,10 +29,11 @@ import (
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/certs"
+	"github.com/hawser/hawser/smtp"
 	"github.com/hawser/hawser/standard"
 )
 
-var _ = []any{context.Canceled, errors.New, fmt.Sprint, io.EOF, os.Stdin, certs.Memory, standard.New}
+var _ = []any{context.Canceled, errors.New, fmt.Sprint, io.EOF, os.Stdin, certs.Memory, smtp.File, standard.New}
 
 func main() {}
 

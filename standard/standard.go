@@ -11,6 +11,7 @@ import (
 	"github.com/hawser/hawser/certs"
 	"github.com/hawser/hawser/ftp"
 	"github.com/hawser/hawser/sftp"
+	"github.com/hawser/hawser/smtp"
 	"github.com/hawser/hawser/ssh"
 )
 
@@ -36,6 +37,7 @@ func New(reg hawser.Registry, o Options) *hawser.Manager {
 		hawser.FTP:  ftp.Dialer{Transport: o.Transport, Verifier: verifier},
 		hawser.SSH:  ssh.Dialer{Transport: o.Transport, Verifier: verifier},
 		hawser.SFTP: sftp.Dialer{Transport: o.Transport, Verifier: verifier},
+		hawser.SMTP: smtp.Dialer{Transport: o.Transport, Verifier: verifier},
 	}
 	maps.Copy(drivers, o.Dialers)
 	return &hawser.Manager{

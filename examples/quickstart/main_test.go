@@ -12,6 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/testserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,20 +48,69 @@ func TestEmbedded(t *testing.T) {
 				`   unknown-authority: `,
 				`   Refused; it waits as question [0-9a-f]{16}\.`,
 				`trust .* TLS 1\.3`,
+				`Testing "mail", by SMTP`,
+				`login .* jobs by SCRAM-SHA-256; PIPELINING, CHUNKING`,
+				`   \| mail > STARTTLS`,
+				`   \| mail > AUTH SCRAM-SHA-256 \*\*\*`,
+				`   \| mail > RCPT TO:<former@example\.com>`,
+				`   \| mail < 550 5\.1\.1 no such user`,
+				`   refused    former@example\.com: RCPT: 550 5\.1\.1 no such user`,
+				`   queue id   4F9D1950001`,
+				`   Taken for 2 of 3 recipients`,
+				`   subject    Files of the week ✓`,
+				`   size       \d{4} bytes, multipart/mixed`,
+				`   from       jobs@example\.com, logged in as jobs`,
+				`   to         jo@example\.com, archive@example\.com`,
 			)
 			assert.NotContains(t, text, " READ ", "of a transfer there is no wire log")
+			assert.NotContains(t, text, "multipart/alternative", "of a mail there is no wire log")
 		})
 	}
 }
 
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	// The first line of the bar comes while the file is under way.
-	out := &trigger{on: "25%", do: cancel}
-	assert.ErrorIs(t, run(ctx, nil, nil, out), context.Canceled)
-	assert.NotContains(t, out.text.String(), "100%")
+	for _, row := range []struct {
+		name, on, after string
+		args            []string
+	}{
+		// The first line of the bar comes while the file is under way.
+		{"during an upload", "25%", "100%", nil},
+		{"during the login to send a mail", "mail > AUTH", "mail > MAIL", []string{"-size", "0"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			out := &trigger{on: row.on, do: cancel}
+			assert.ErrorIs(t, run(ctx, row.args, nil, out), context.Canceled)
+			assertLines(t, out.text.String(), row.on)
+			assert.NotContains(t, out.text.String(), row.after)
+		})
+	}
+}
+
+func TestMailThatIsNotWhatWasSentIsReported(t *testing.T) {
+	t.Parallel()
+	const id = "4F9D1950001"
+	good := testserver.Mail{ID: id, Data: []byte("Subject: x\r\n\r\n")}
+	leak := testserver.Mail{ID: id, Data: []byte("Subject: x\r\nBcc: archive@example.com\r\n\r\n")}
+	for _, row := range []struct {
+		name  string
+		mails []testserver.Mail
+		want  string
+	}{
+		{"none", nil, "the server has 0 mails"},
+		{"one too many", []testserver.Mail{good, good}, "the server has 2 mails"},
+		{"another", []testserver.Mail{{ID: "1", Data: good.Data}}, "want that of queue id " + id},
+		{"one that tells of a secret recipient", []testserver.Mail{leak}, "the header names who is in Bcc"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := &story{screen: newScreen(io.Discard)}
+			assert.ErrorContains(t, s.showMail(hawser.Receipt{QueueID: id}, row.mails), row.want)
+		})
+	}
 }
 
 func TestFlags(t *testing.T) {

@@ -14,7 +14,8 @@ type options struct {
 	connections, use string // "": embedded servers
 	knownHosts       string // "": nothing is remembered
 	dir, command     string
-	size             int64 // bytes
+	from, to         string // of a mail; from "": the user
+	size             int64  // bytes
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -26,6 +27,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.knownHosts, "known-hosts", defaultKnownHosts(), "known_hosts `file` that says whom to trust")
 	flags.StringVar(&o.dir, "dir", ".", "remote `directory` to work in, for a connection to files")
 	flags.StringVar(&o.command, "command", "uname -a", "`line` to run on a connection of protocol ssh")
+	flags.StringVar(&o.to, "to", "", "`address` to send a mail to, by a connection of protocol smtp")
+	flags.StringVar(&o.from, "from", "", "`address` that it is from; the user of the connection if left out")
 	mib := flags.Int64("size", 64, "size of the file in `MiB`")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {

@@ -41,8 +41,11 @@ func runOwn(ctx context.Context, o options, in io.Reader, out io.Writer) (err er
 	if _, err := connections.Put(ctx, c); err != nil {
 		return err
 	}
-	if c.Protocol == hawser.SSH {
+	switch c.Protocol {
+	case hawser.SSH:
 		return s.runCommand(ctx, c.Name, o.command, io.Discard)
+	case hawser.SMTP:
+		return s.mailOwn(ctx, c)
 	}
 	return s.moveFile(ctx, c.Name, nil)
 }

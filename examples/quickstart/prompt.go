@@ -55,13 +55,20 @@ func (p *prompt) ask(ctx context.Context, q certs.Question) (certs.Answer, error
 }
 
 func (p *prompt) show(q certs.Question) {
-	fmt.Fprintf(p.out, "\n   The host key of %s is %s:\n", hawser.Printable(q.Addr), q.Reason)
+	what, always := "host key", " [a]lways;"
+	if q.Kind == certs.KindTLS {
+		what, always = "certificate", "" // known_hosts has no place for one
+	}
+	fmt.Fprintf(p.out, "\n   The %s of %s is %s:\n", what, hawser.Printable(q.Addr), q.Reason)
 	fmt.Fprintf(p.out, "   presented  %s  %s\n", q.Fingerprint, hawser.Printable(q.KeyType()))
 	for _, known := range q.Known {
 		fmt.Fprintf(p.out, "   known      %s\n", known)
 	}
-	fmt.Fprint(p.out, "   Compare it with what the server's administrator says. Trust it?\n"+
-		"   [y]es, until this program ends; [a]lways; [N]o: ")
+	for _, f := range q.Findings {
+		fmt.Fprintf(p.out, "   %s: %s\n", f.Anomaly, hawser.Printable(f.Detail))
+	}
+	fmt.Fprintf(p.out, "   Compare it with what the server's administrator says. Trust it?\n"+
+		"   [y]es, until this program ends;%s [N]o: ", always)
 }
 
 // readLine returns a line, what is left before the end of the input, or the

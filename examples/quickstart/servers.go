@@ -12,27 +12,29 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/hawser/hawser/certs"
 	"github.com/hawser/hawser/internal/testserver"
 )
 
 // servers are what a newcomer does not have at hand: an SFTP server, an SSH
 // server that sees the same directory, one with a host key that nobody expects,
-// and an FTP server with a certificate that nobody knows. They stand for servers elsewhere; nothing here is needed to use
-// hawser.
+// an FTP server with a certificate that nobody knows, and a mail server. They
+// stand for servers elsewhere; nothing here is needed to use hawser.
 type servers struct {
-	files, shell, impostor address
-	user, password         string
+	files, shell, impostor, post address
+	user, password               string
 
-	root    string // what all of them serve
+	root    string // what those for files serve
 	running []*testserver.SSH
 	drop    *testserver.FTP
+	mail    *testserver.SMTP
 }
 
 // An address is what the administrator of a server tells its users.
 type address struct {
 	host        string
 	port        uint16
-	fingerprint string // of its host key, "SHA256:..."
+	fingerprint string // of its host key or certificate, "SHA256:..."
 }
 
 func startServers() (*servers, error) {
@@ -49,6 +51,9 @@ func startServers() (*servers, error) {
 	s.drop, err = testserver.StartFTP(testserver.FTPConfig{
 		Users: map[string]string{s.user: s.password}, Root: s.root, TLS: testserver.FTPExplicit,
 	})
+	if err == nil {
+		err = s.startMail()
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -66,8 +71,24 @@ func (s *servers) start() (address, error) {
 	return address{server.Host(), server.Port(), ssh.FingerprintSHA256(server.HostKey())}, nil
 }
 
+// startMail starts a server that takes mail of users, to everybody but one.
+func (s *servers) startMail() (err error) {
+	s.mail, err = testserver.StartSMTP(testserver.SMTPConfig{
+		Users: map[string]string{s.user: s.password}, RequireLogin: true, TLS: testserver.SMTPExplicit,
+		Refuse: map[string]string{formerColleague: "550 5.1.1 no such user"},
+	})
+	if err != nil {
+		return err
+	}
+	s.post = address{s.mail.Host(), s.mail.Port(), certs.Fingerprint(s.mail.Identity().Certificate.Leaf)}
+	return nil
+}
+
 func (s *servers) close() error {
 	var errs []error
+	if s.mail != nil {
+		errs = append(errs, s.mail.Close())
+	}
 	if s.drop != nil {
 		errs = append(errs, s.drop.Close())
 	}

@@ -4,10 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/certs"
 )
+
+// refuseImpostor shows that a server with another host key is not let in, and
+// is told no password.
+func (s *story) refuseImpostor(ctx context.Context, c hawser.Connection) error {
+	s.headline("Testing %q at a server that shows another host key", c.Name)
+	report := s.test(ctx, c)
+	var untrusted *certs.UntrustedError
+	if !errors.As(report.Err, &untrusted) {
+		return fmt.Errorf("the impostor was not refused: %w", report.Err)
+	}
+	s.say("expected   %s", strings.Join(untrusted.Question.Known, ", "))
+	s.say("presented  %s", untrusted.Question.Fingerprint)
+	s.say("Refused before the login, as it should be: the password was not sent.")
+	return nil
+}
 
 // acceptCertificate shows what becomes of a server whose certificate nobody
 // vouches for: it is refused with everything that is wrong, somebody is asked
