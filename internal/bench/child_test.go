@@ -30,6 +30,18 @@ type job struct {
 	Password      string
 	Remote, Local string
 	Sessions      int // for many files; 0: one
+
+	Mail *mailJob // instead of all above, if it is set
+}
+
+// A mailJob is what a Go client does with mail as a process of its own.
+type mailJob struct {
+	Client string // one of openMailer's
+	Addr   string
+	Count  int // of messages, one after the other on one session
+
+	Ready            string // file of a message, which is sent as it is; or
+	Text, Attachment string // files that each message is composed of; Attachment may be ""
 }
 
 func TestMain(m *testing.M) {
@@ -48,13 +60,17 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// hawserDoes makes a contender of j.
+// hawserDoes makes a contender of j: hawser, or another Go client of mail.
 func hawserDoes(b *testing.B, j job) contender {
 	text, err := json.Marshal(j)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return contender{name: "hawser", command: func() *exec.Cmd {
+	name := "hawser"
+	if j.Mail != nil {
+		name = j.Mail.Client
+	}
+	return contender{name: name, command: func() *exec.Cmd {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 		return cmd
@@ -62,6 +78,9 @@ func hawserDoes(b *testing.B, j job) contender {
 }
 
 func (j job) run(ctx context.Context) error {
+	if j.Mail != nil {
+		return j.Mail.run(ctx)
+	}
 	c, err := hawser.ParseURL(j.URL)
 	if err != nil {
 		return err
@@ -178,4 +197,27 @@ func each(names []string, sessions []hawser.FileSystem, do func(hawser.FileSyste
 		all = errors.Join(all, err)
 	}
 	return all
+}
+
+func (j *mailJob) run(ctx context.Context) error {
+	l := letter{attachment: j.Attachment}
+	var err error
+	if j.Ready != "" {
+		l.ready, err = os.ReadFile(j.Ready)
+	} else {
+		l.text, err = os.ReadFile(j.Text)
+	}
+	if err != nil {
+		return err
+	}
+	m, err := openMailer(ctx, j.Client, j.Addr, nil)
+	if err != nil {
+		return err
+	}
+	for range j.Count {
+		if err := m.send(l); err != nil {
+			return errors.Join(err, m.close())
+		}
+	}
+	return m.close()
 }
