@@ -105,7 +105,11 @@ func smtpBDAT(_ context.Context, s *smtpSession, arg string) {
 	if ready {
 		m.chunked, w = true, &m.body
 	}
-	if _, err := io.CopyN(w, s.lines, int64(size)); err != nil {
+	if s.scratch == nil {
+		s.scratch = make([]byte, 32<<10)
+	}
+	n, err := io.CopyBuffer(w, io.LimitReader(s.lines, int64(size)), s.scratch)
+	if err != nil || uint64(n) < size {
 		s.over = true
 		return
 	}

@@ -34,6 +34,7 @@ type smtpSession struct {
 	command string // the one that is answered
 	taken   int    // messages
 	mail    smtpTransaction
+	scratch []byte // to copy chunks by; nil before the first
 }
 
 // flusher says what is waiting before it listens, so that the replies to commands that came together go together (RFC
