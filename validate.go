@@ -27,6 +27,7 @@ func (c Connection) Validate() error {
 	c.SSH.validate(p)
 	c.SFTP.validate(p)
 	c.SMTP.validate(p)
+	c.validateMailLogin(p)
 	c.Limits.validate(p)
 	c.validateExtra(p)
 	return errors.Join(*p...)

@@ -184,8 +184,22 @@ func (o SFTPOptions) validate(p *problems) {
 }
 
 func (o SMTPOptions) validate(p *problems) {
+	if strings.Contains(o.Hello, " ") {
+		p.add("smtp.hello", "holds a space; want the name of this machine, or leave it out")
+	}
 	eachOneOf(p, "smtp.auth", "mechanism", o.Auth,
 		"EXTERNAL", "OAUTHBEARER", "XOAUTH2", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN", "ANONYMOUS")
+}
+
+// validateMailLogin looks for what proves a login of smtp.
+func (c Connection) validateMailLogin(p *problems) {
+	a, certificate := c.Auth, c.TLS.Certificate
+	if c.Protocol != SMTP || a.User == "" || a.Anonymous || !a.Password.IsZero() || !a.Token.IsZero() {
+		return
+	}
+	if certificate.File == "" && certificate.Content.IsZero() {
+		p.add("auth", "has a user and nothing to prove it with; set auth.password or auth.token, or tls.certificate for the mechanism EXTERNAL")
+	}
 }
 
 func (l Limits) validate(p *problems) {

@@ -75,6 +75,15 @@ func TestValidateAccepts(t *testing.T) {
 		{"sftp version 3 by name", sftp, func(c *hawser.Connection) { c.SFTP.MinVersion, c.SFTP.MaxVersion = 3, 3 }},
 		{"no keepalive", ssh, func(c *hawser.Connection) { c.SSH.KeepAlive = -1 }},
 		{"a host key fingerprint", ssh, func(c *hawser.Connection) { c.SSH.HostKeys = []string{fingerprint} }},
+		{"smtp with a user whom a certificate proves", smtp, func(c *hawser.Connection) {
+			c.Auth.User, c.TLS.Certificate.File = "u", "u.pem"
+		}},
+		{"smtp with a certificate that names its user", smtp, func(c *hawser.Connection) {
+			c.SMTP.Auth, c.TLS.Certificate.File = []string{"EXTERNAL"}, "u.pem"
+		}},
+		{"smtp that logs in as nobody", smtp, func(c *hawser.Connection) {
+			c.Auth.Anonymous, c.SMTP.Auth = true, []string{"ANONYMOUS"}
+		}},
 		{"every smtp mechanism", smtp, func(c *hawser.Connection) {
 			c.SMTP.Auth = []string{"EXTERNAL", "OAUTHBEARER", "XOAUTH2", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN", "ANONYMOUS"}
 		}},
@@ -123,6 +132,8 @@ func TestValidateRefuses(t *testing.T) {
 		{"no user for ftp", ftp, func(c *hawser.Connection) { c.Auth.User = "" }, "auth.user", "set auth.anonymous"},
 		{"a password without a user for smtp", smtp, func(c *hawser.Connection) { c.Auth.Password = hawser.NewSecret("x") }, "auth.user", "that auth.password or auth.token is for"},
 		{"none and a method at once for ssh", ssh, func(c *hawser.Connection) { c.Auth.Anonymous = true }, "auth.anonymous", "contradicts"},
+		{"a user without a proof for smtp", smtp, func(c *hawser.Connection) { c.Auth.User = "u" }, "auth", "nothing to prove it with; set auth.password or auth.token"},
+		{"an smtp name with a space", smtp, func(c *hawser.Connection) { c.SMTP.Hello = "a b" }, "smtp.hello", "holds a space"},
 		{"none and a password at once for smtp", smtp, func(c *hawser.Connection) {
 			c.Auth = hawser.Auth{Anonymous: true, User: "u", Password: hawser.NewSecret("x")}
 		}, "auth.anonymous", "contradicts"},

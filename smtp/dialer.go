@@ -74,24 +74,17 @@ type dial struct {
 
 // run goes through the phases.
 func (p *dial) run() (*line, error) {
-	logins, err := loginsOf(p.c)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.checkHello(); err != nil {
-		return nil, err
-	}
 	if err := p.Connect(); err != nil {
 		return nil, err
 	}
-	if err := p.Converse(func() error { return p.converse(logins) }); err != nil {
+	if err := p.Converse(func() error { return p.converse() }); err != nil {
 		return nil, err
 	}
 	return &line{Conn: p.Wire, features: p.features, pipelining: p.features.has("PIPELINING"), spoke: time.Now()}, nil
 }
 
 // converse is what is said from the greeting to the end of the login.
-func (p *dial) converse(logins []login) error {
+func (p *dial) converse() error {
 	if err := p.greet(); err != nil {
 		return err
 	}
@@ -104,7 +97,7 @@ func (p *dial) converse(logins []login) error {
 		}
 	}
 	p.Enter(hawser.PhaseLogin)
-	how, err := p.login(logins)
+	how, err := p.login(loginsOf(p.c))
 	if err != nil {
 		return err
 	}

@@ -13,14 +13,6 @@ import (
 	"github.com/hawser/hawser/internal/wire"
 )
 
-// checkHello refuses a name that no EHLO can carry.
-func (p *dial) checkHello() error {
-	if name := p.c.SMTP.Hello; strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return &hawser.FieldError{Field: "smtp.hello", Problem: "holds a space or a control character; want the name of this machine, or leave it out"}
-	}
-	return nil
-}
-
 // hello says who we are and learns what the server offers (RFC 5321, section
 // 4.1.1.1). A server that knows no EHLO is greeted as of old, and offers nothing.
 func (p *dial) hello() error {

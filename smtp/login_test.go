@@ -187,26 +187,6 @@ func TestLoginThatCannotBe(t *testing.T) {
 			require.ErrorContains(t, err, row.want)
 		})
 	}
-	for _, row := range []struct {
-		name   string
-		change func(*hawser.Connection)
-		field  string
-	}{
-		{"a user without a proof", func(c *hawser.Connection) { c.Auth.Password = hawser.Secret{} }, "auth"},
-		{"mechanisms without a login", func(c *hawser.Connection) { c.Auth, c.SMTP.Auth = hawser.Auth{}, []string{"PLAIN"} }, "smtp.auth"},
-		{"a name with a space", func(c *hawser.Connection) { c.SMTP.Hello = "a b" }, "smtp.hello"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			c, s := startInProcess(t, testserver.SMTPConfig{})
-			row.change(&c)
-			_, err := tryOpen(t, t.Context(), c)
-			var field *hawser.FieldError
-			require.ErrorAs(t, err, &field)
-			assert.Equal(t, row.field, field.Field)
-			assert.Zero(t, s.Accepted(), "nobody was dialed")
-		})
-	}
 }
 
 func TestExternal(t *testing.T) {

@@ -20,14 +20,14 @@ type login struct {
 
 // loginsOf are the logins of c in the order in which they are tried: certificate,
 // token, password. None means that mail is sent without a login.
-func loginsOf(c hawser.Connection) ([]login, error) {
+func loginsOf(c hawser.Connection) []login {
 	a := c.Auth
 	var logins []login
 	if a.Anonymous {
 		if slices.Contains(c.SMTP.Auth, "ANONYMOUS") {
 			logins = append(logins, login{field: "auth.anonymous", mechanisms: anonymous()})
 		}
-		return logins, nil
+		return logins
 	}
 	hasCertificate := c.TLS.Certificate.File != "" || !c.TLS.Certificate.Content.IsZero()
 	if hasCertificate && (slices.Contains(c.SMTP.Auth, "EXTERNAL") || a.User != "" && a.Password.IsZero() && a.Token.IsZero()) {
@@ -39,15 +39,7 @@ func loginsOf(c hawser.Connection) ([]login, error) {
 	if password := a.Password.Reveal(); password != "" {
 		logins = append(logins, login{field: "auth.password", user: a.User, secret: password, mechanisms: byPassword()})
 	}
-	switch {
-	case len(logins) > 0:
-		return logins, nil
-	case a.User != "":
-		return nil, &hawser.FieldError{Field: "auth", Problem: "has a user and nothing to prove it with; set auth.password or auth.token, or tls.certificate for the mechanism EXTERNAL"}
-	case len(c.SMTP.Auth) > 0:
-		return nil, &hawser.FieldError{Field: "smtp.auth", Problem: "names mechanisms, but there is no login; set auth.user and auth.password or auth.token, or leave it out"}
-	}
-	return nil, nil
+	return logins
 }
 
 // unfit is why no mechanism of l can be tried; its error is passed over where one
