@@ -73,7 +73,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, which matches one of the errors above where one fits.
 func (e *Error) Unwrap() error { return e.Err }
 
-// A FieldError is a problem with one field of a Connection. It matches
+// A FieldError is a problem with one field of a Connection, or of an Envelope or a
+// message that is to be sent. It matches
 // [ErrInvalid] and never quotes a secret.
 type FieldError struct {
 	Field   string // stored name, "tls.allow[1]"

@@ -5,13 +5,15 @@ import (
 	"io"
 )
 
-// A Mailer submits messages. hawsertest.TestMailer checks one.
+// A Mailer submits messages. It is used by one goroutine at a time, unless its
+// session is [Parallel]. hawsertest.TestMailer checks one.
 type Mailer interface {
 	// Send submits an RFC 5322 message, which msg writes once at most. Recipients
-	// that the server refused are in the Receipt; the error is nil if at least one
-	// was accepted, unless env.AllOrNone. A message that could not be read whole
-	// is never submitted. An error that matches [ErrMaybeSent] leaves open whether
-	// the server has taken the message; after any other it has not.
+	// that the server refused are in the Receipt, also beside an error; the error
+	// is nil if at least one was accepted, unless env.AllOrNone. A message that
+	// could not be read whole is never submitted. An error that matches
+	// [ErrMaybeSent] leaves open whether the server has taken the message; after
+	// any other it has not. Whoever sends it again gives a msg that begins again.
 	//
 	// Line ends may be LF or CR LF. If msg has a method Len() int or Size() int64,
 	// that is how many bytes it will write, and a server that takes no message of
@@ -24,7 +26,7 @@ type Mailer interface {
 // angle brackets and names: "a@example.com".
 type Envelope struct {
 	From string   // "": the empty reverse-path of a notification
-	To   []string // at least one
+	To   []string // at least one; who is named twice gets it once
 	// AllOrNone gives up the whole message if one recipient is refused.
 	AllOrNone bool
 	// Notify asks for delivery status notifications: "SUCCESS", "FAILURE",
@@ -38,7 +40,7 @@ type Envelope struct {
 	ID string
 }
 
-// A Receipt is what the server said of a message that it took.
+// A Receipt is what the server said of a message, whether it took it or not.
 type Receipt struct {
 	QueueID string // "" if the server told none
 	Refused []RecipientError

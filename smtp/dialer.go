@@ -38,16 +38,16 @@ func (d Dialer) Open(ctx context.Context, c hawser.Connection) (*Session, error)
 		c.TLS.Mode = hawser.TLSExplicit
 	}
 	way := control.NewWay(c, d.Transport, d.Verifier)
-	l, err := openLine(ctx, way, c)
+	l, err := openLink(ctx, way, c)
 	if err != nil {
 		return nil, err
 	}
 	return newSession(way, c, l), nil
 }
 
-// openLine opens one connection of a session.
-func openLine(ctx context.Context, way *control.Way, c hawser.Connection) (*line, error) {
-	l, err := control.Open(ctx, way, c, func(p *control.Dial) (*line, error) {
+// openLink opens one connection of a session.
+func openLink(ctx context.Context, way *control.Way, c hawser.Connection) (*link, error) {
+	l, err := control.Open(ctx, way, c, func(p *control.Dial) (*link, error) {
 		return (&dial{Dial: p, c: c}).run()
 	})
 	return l, busy(err)
@@ -70,17 +70,18 @@ type dial struct {
 	c        hawser.Connection
 	name     string // of this machine, as the server is told
 	features features
+	old      *Error // why EHLO was refused; nil: it was not
 }
 
 // run goes through the phases.
-func (p *dial) run() (*line, error) {
+func (p *dial) run() (*link, error) {
 	if err := p.Connect(); err != nil {
 		return nil, err
 	}
 	if err := p.Converse(func() error { return p.converse() }); err != nil {
 		return nil, err
 	}
-	return &line{Conn: p.Wire, features: p.features, pipelining: p.features.has("PIPELINING"), spoke: time.Now()}, nil
+	return &link{Conn: p.Wire, features: p.features, pipelining: p.features.has("PIPELINING"), spoke: time.Now()}, nil
 }
 
 // converse is what is said from the greeting to the end of the login.
@@ -122,9 +123,9 @@ func (p *dial) greet() error {
 func (p *dial) startTLS() error {
 	p.Enter(hawser.PhaseTrust)
 	if !p.features.has("STARTTLS") {
-		return fmt.Errorf("%w: the server offers no STARTTLS, or somebody in between has removed the offer; set tls.mode to implicit, or to none if mail and password may travel in the clear", errors.ErrUnsupported)
+		return fmt.Errorf("%w: the server offers no STARTTLS, or somebody in between has removed the offer; set tls.mode to implicit, or to none if mail and password may travel in the clear%s", errors.ErrUnsupported, p.oldHello())
 	}
-	r, err := exchange(p.Wire, "STARTTLS", "", "")
+	r, err := exchange(p.Wire, "STARTTLS")
 	if err != nil {
 		return err
 	}

@@ -49,13 +49,20 @@ func newEnvelope(e hawser.Envelope) (*envelope, error) {
 	seen := map[string]bool{}
 	for i, address := range e.To {
 		path := check(fmt.Sprintf("to[%d]", i), address)
-		if !seen[path] {
+		key := foldDomain(path)
+		if !seen[key] {
 			env.to = append(env.to, recipient{address, path})
 		}
-		seen[path] = true
+		seen[key] = true
 	}
 	problems = append(problems, checkDSN(e)...)
 	return env, errors.Join(problems...)
+}
+
+// foldDomain is path with its domain in lower case: that is the same one.
+func foldDomain(path string) string {
+	at := strings.LastIndexByte(path, '@') + 1
+	return path[:at] + strings.ToLower(path[at:])
 }
 
 // checkDSN checks what is asked of notifications (RFC 3461, section 4).
@@ -81,6 +88,10 @@ func checkDSN(e hawser.Envelope) (problems []error) {
 	return problems
 }
 
+// longestPath is how long an address may be, in bytes, without the angle brackets
+// (RFC 5321, section 4.5.3.1.3).
+const longestPath = 254
+
 // pathOf is address as it stands between angle brackets. A domain that is not
 // ASCII is written as DNS knows it, unless the local part needs SMTPUTF8 anyway.
 func pathOf(address string) (string, error) {
@@ -92,6 +103,8 @@ func pathOf(address string) (string, error) {
 	switch {
 	case address == "":
 		return "", errors.New("is empty; want an address such as a@example.com")
+	case len(address) > longestPath:
+		return "", fmt.Errorf("has %d bytes; %d is the most that an address may have", len(address), longestPath)
 	case !utf8.ValidString(address) || strings.ContainsFunc(address, unicode.IsControl):
 		return "", fmt.Errorf("%q holds a control character or is no UTF-8", address)
 	case !isLocalPart(local):

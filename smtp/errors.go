@@ -43,7 +43,7 @@ func (e *Error) Is(target error) bool {
 	case errors.ErrUnsupported:
 		return e.Code == 500 || e.Code == 502 || e.Code == 504 || e.Code == 555
 	case ErrTooLarge:
-		return e.Enhanced == "5.3.4" || e.Enhanced == "5.2.3" || e.Code == 552 && e.Enhanced == ""
+		return e.Enhanced == "5.3.4" || e.Enhanced == "5.2.3" || e.Code == 552 && e.Enhanced == "" && e.Command != "RCPT"
 	}
 	return false
 }
@@ -54,6 +54,7 @@ const (
 	codeChallenge     = 334
 	codeStartBody     = 354
 	codeClosing       = 421 // at any time: the server hangs up
+	codeTransition    = 432 // the password is to be given by PLAIN once
 	codeFull          = 452 // too many messages in one session, among other things
 )
 

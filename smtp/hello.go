@@ -6,11 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/hawser/hawser"
-	"github.com/hawser/hawser/internal/wire"
 )
 
 // hello says who we are and learns what the server offers (RFC 5321, section
@@ -19,26 +15,34 @@ func (p *dial) hello() error {
 	if p.name == "" {
 		p.name = p.helloName()
 	}
-	r, err := exchange(p.Wire, "EHLO "+p.name, "", "")
+	r, err := exchange(p.Wire, "EHLO "+p.name)
 	if err != nil {
 		return err
 	}
 	if r.Code == 250 {
-		p.features = parseFeatures(r)
+		p.features, p.old = parseFeatures(r), nil
 		return nil
 	}
-	p.features = features{}
+	p.features, p.old = features{}, refusal("EHLO", r)
 	if r.Class() != 5 {
-		return refusal("EHLO", r)
+		return p.old
 	}
-	old, err := exchange(p.Wire, "HELO "+p.name, "", "")
+	old, err := exchange(p.Wire, "HELO "+p.name)
 	switch {
 	case err != nil:
 		return err
 	case old.Code != 250:
-		return fmt.Errorf("the server does not take the name %q; set smtp.hello to another: %w", p.name, refusal("EHLO", r))
+		return fmt.Errorf("the server does not take the name %q; set smtp.hello to another: %w", p.name, p.old)
 	}
 	return nil
+}
+
+// oldHello is for what the server does not offer because it was greeted as of old.
+func (p *dial) oldHello() string {
+	if p.old == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (it has refused %v)", p.old)
 }
 
 // helloName is what c says, or the name of this machine if it is a full one, or
@@ -78,59 +82,4 @@ func addressLiteral(addr net.Addr) string {
 		return "[" + ip.String() + "]"
 	}
 	return "[IPv6:" + ip.String() + "]"
-}
-
-// features are what a server offers, by keyword in upper case, with the
-// parameters (RFC 5321, section 4.1.1.1).
-type features map[string]string
-
-// parseFeatures reads the reply to EHLO, whose first line names the server.
-func parseFeatures(r wire.Reply) features {
-	f := features{}
-	for _, text := range r.Texts()[1:] {
-		keyword, parameters, _ := strings.Cut(strings.TrimSpace(text), " ")
-		keyword = strings.ToUpper(keyword)
-		if mechanisms, ok := strings.CutPrefix(keyword, "AUTH="); ok { // of before RFC 2554
-			keyword, parameters = "AUTH", mechanisms+" "+parameters
-		}
-		if keyword == "AUTH" {
-			parameters = strings.ToUpper(strings.TrimSpace(f["AUTH"] + " " + parameters))
-		}
-		if keyword != "" {
-			f[keyword] = strings.TrimSpace(parameters)
-		}
-	}
-	return f
-}
-
-func (f features) has(keyword string) bool {
-	_, ok := f[keyword]
-	return ok
-}
-
-// mechanisms are those of SASL that the server offers.
-func (f features) mechanisms() []string { return strings.Fields(f["AUTH"]) }
-
-// maxSize is the largest message that the server takes, in bytes; 0 if it does not
-// say (RFC 1870, section 4).
-func (f features) maxSize() int64 {
-	n, err := strconv.ParseInt(f["SIZE"], 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
-}
-
-// describe names the offers that matter, for a report.
-func (f features) describe() string {
-	var has []string
-	for _, keyword := range []string{"PIPELINING", "CHUNKING", "SIZE", "8BITMIME", "SMTPUTF8", "DSN"} {
-		if f.has(keyword) {
-			has = append(has, strings.TrimSpace(keyword+" "+hawser.Printable(f[keyword])))
-		}
-	}
-	if len(has) == 0 {
-		return "no extensions"
-	}
-	return strings.Join(has, ", ")
 }

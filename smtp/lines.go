@@ -3,6 +3,8 @@ package smtp
 import (
 	"bytes"
 	"context"
+	"errors"
+	"sync"
 )
 
 // bufferSize is how many bytes of a message are held at once. A message that fits
@@ -24,48 +26,70 @@ type lines struct {
 // Write takes p. Once it has failed it does so for ever: a message that passes
 // over the error is not taken for whole.
 func (l *lines) Write(p []byte) (int, error) {
+	lf, cr := -1, -1 // the next of each at or behind n
 	for n := 0; n < len(p); {
-		if l.err == nil && len(l.buf) >= bufferSize {
-			l.err = l.spill()
+		if err := l.room(); err != nil {
+			return n, err
 		}
-		if l.err == nil {
-			l.err = l.ctx.Err()
+		if lf < n {
+			lf = indexFrom(p, n, '\n')
 		}
-		if l.err != nil {
-			return n, l.err
+		if cr < n {
+			cr = indexFrom(p, n, '\r')
 		}
-		n += l.take(p[n:min(len(p), n+bufferSize)])
+		n = l.take(p, n, min(lf, cr, n+bufferSize))
 	}
 	return len(p), nil
 }
 
-// take appends as much of p as belongs to one line and returns how much that was.
-func (l *lines) take(p []byte) int {
+// room makes some, or says why nothing more is taken.
+func (l *lines) room() error {
+	if l.err == nil && len(l.buf) >= bufferSize {
+		l.err = l.spill()
+	}
+	if l.err == nil {
+		l.err = l.ctx.Err()
+	}
+	return l.err
+}
+
+// indexFrom is where c is in p at or behind n; len(p) if it is not there.
+func indexFrom(p []byte, n int, c byte) int {
+	if i := bytes.IndexByte(p[n:], c); i >= 0 {
+		return n + i
+	}
+	return len(p)
+}
+
+// take appends p[n:end], in which no line ends, and the end of the line if it is
+// there. It returns how much of p was taken.
+func (l *lines) take(p []byte, n, end int) int {
 	before := len(l.buf)
-	defer func() { l.total += int64(len(l.buf) - before) }()
 	if l.cr {
 		l.cr = false
 		l.buf = append(l.buf, '\r', '\n')
-		if p[0] == '\n' {
-			return 1
+		if p[n] == '\n' {
+			l.total += 2
+			return n + 1
 		}
 	}
-	end := bytes.IndexByte(p, '\n')
-	if end < 0 {
-		end = len(p)
+	l.buf = append(l.buf, p[n:min(end, len(p))]...)
+	if end < len(p) {
+		switch p[end] {
+		case '\r':
+			l.cr = true
+			end++
+		case '\n':
+			l.buf = append(l.buf, '\r', '\n')
+			end++
+		}
 	}
-	if cr := bytes.IndexByte(p[:end], '\r'); cr >= 0 {
-		l.buf = append(l.buf, p[:cr]...)
-		l.cr = true
-		return cr + 1
-	}
-	l.buf = append(l.buf, p[:end]...)
-	if end == len(p) {
-		return end
-	}
-	l.buf = append(l.buf, '\r', '\n')
-	return end + 1
+	l.total += int64(len(l.buf) - before)
+	return min(end, len(p))
 }
+
+// isEmpty reports whether nothing was written.
+func (l *lines) isEmpty() bool { return l.total == 0 && !l.cr }
 
 // finish ends the last line, which the end of a message wants.
 func (l *lines) finish() {
@@ -79,8 +103,35 @@ func (l *lines) finish() {
 
 // header is what of the message's header is in buf, while that begins with it.
 func (l *lines) header() []byte {
+	if bytes.HasPrefix(l.buf, []byte("\r\n")) {
+		return nil
+	}
 	header, _, _ := bytes.Cut(l.buf, []byte("\r\n\r\n"))
 	return header
+}
+
+// A pen is what a message writes by: lines, until the message has returned.
+// One that writes later than that, or in a goroutine of its own, does no harm to
+// the messages after it.
+type pen struct {
+	mu    sync.Mutex // guards lines
+	lines *lines     // nil: the message has returned
+}
+
+// Write writes to the lines.
+func (p *pen) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lines == nil {
+		return 0, errors.New("the message writes after its WriteTo has returned")
+	}
+	return p.lines.Write(b)
+}
+
+func (p *pen) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = nil
 }
 
 // isSevenBit reports whether p holds no byte of more than seven bits.

@@ -44,9 +44,10 @@ func loginsOf(c hawser.Connection) []login {
 
 // unfit is why no mechanism of l can be tried; its error is passed over where one
 // was.
-func (l login) unfit(c hawser.Connection, offered []string, secure bool) error {
+func (p *dial) unfit(l login, offered []string) error {
+	c, secure := p.c, p.TLS != nil
 	if len(offered) == 0 {
-		return fmt.Errorf("%w: the server offers no login%s; leave %s out if it needs none", errUnfit, tlsCure(secure), l.field)
+		return fmt.Errorf("%w: the server offers no login%s; leave %s out if it needs none%s", errUnfit, tlsCure(secure), l.field, p.oldHello())
 	}
 	var mine, shown []string
 	for _, m := range l.mechanisms {

@@ -51,7 +51,7 @@ func TestErrors(t *testing.T) {
 		{reply(550, "550 5.1.1\x1b[2Jforged"), `RCPT: 550 5.1.1\x1b[2Jforged`, nil},
 		{reply(421, "421 4.3.2 bye"), "RCPT: 421 4.3.2 bye", []error{hawser.ErrLost}},
 		{reply(502, "502 5.5.1 what"), "RCPT: 502 5.5.1 what", []error{errors.ErrUnsupported}},
-		{reply(552, "552 too big"), "RCPT: 552 too big", []error{ErrTooLarge}},
+		{reply(552, "552 mailbox full"), "RCPT: 552 mailbox full", nil},
 		{reply(552, "552 5.3.4 too big"), "RCPT: 552 5.3.4 too big", []error{ErrTooLarge}},
 		{reply(552, "552 5.2.2 mailbox full"), "RCPT: 552 5.2.2 mailbox full", nil},
 	} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser/hawser"
@@ -12,24 +13,31 @@ import (
 )
 
 // A Session is a logged-in SMTP session. It is a hawser.Mailer for one goroutine
-// at a time; Close may be called at any time.
+// at a time; Close may be called at any time. A message that calls its own session
+// while it writes itself gets hawser.ErrBusy.
 //
 // A session may be of several connections, one after the other: it opens a new
 // one after each 100 messages, where the server has closed the old one while
 // nothing was said, or wants no more messages on it, and after a message that was
-// given up half way.
+// given up half way. It logs in anew there, and asks nobody again about the
+// server's certificate.
+//
+// It ends with Close, with an error that matches hawser.ErrLost, and with a context
+// that ends during an operation; see [Session.Cause].
 type Session struct {
 	way       *control.Way
 	life      *control.Life
 	endWithin time.Duration // for the reply to the end of a message
+
+	reading atomic.Bool // a message writes itself, and may call this session, whose turn it has
 
 	// Of whoever has the turn, to be used again.
 	buf, scratch []byte
 
 	mu    sync.Mutex // guards all below
 	c     hawser.Connection
-	line  *line              // nil: none is open, and the next operation opens one
-	abort context.CancelFunc // of the opening of a line that is under way; nil: none is
+	link  *link              // nil: none is open, and the next operation opens one
+	abort context.CancelFunc // of the opening of a link that is under way; nil: none is
 }
 
 var _ interface {
@@ -39,19 +47,19 @@ var _ interface {
 	hawser.Mailer
 } = (*Session)(nil)
 
-func newSession(way *control.Way, c hawser.Connection, l *line) *Session {
-	s := &Session{way: way, c: c, line: l, endWithin: endWithin}
+func newSession(way *control.Way, c hawser.Connection, l *link) *Session {
+	s := &Session{way: way, c: c, link: l, endWithin: endWithin}
 	s.life = control.NewLife(c, s.end)
 	return s
 }
 
-// Ping makes one round trip, NOOP.
+// Ping makes one round trip, NOOP, or opens a connection where none is open.
 func (s *Session) Ping(ctx context.Context) error {
 	err := s.do(ctx, func(o *operation) error {
-		if o.line == nil {
+		if o.link == nil {
 			return o.renew()
 		}
-		r, err := o.line.noop()
+		r, err := o.link.noop()
 		if err == nil && r.Class() != 2 {
 			err = refusal("NOOP", r)
 		}
@@ -105,26 +113,27 @@ func (s *Session) Cause() error { return s.life.Cause() }
 func (s *Session) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.line != nil {
-		_ = s.line.Close()
+	if s.link != nil {
+		_ = s.link.Close()
 	}
 	if s.abort != nil {
 		s.abort()
 	}
 }
 
-func (s *Session) current() *line {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.line
+// keep keeps a buffer for the next message, if it is no burden to an idle session.
+func (s *Session) keep(buf []byte) {
+	const most = 32 << 10
+	if s.buf = buf; cap(buf) > most {
+		s.buf = nil
+	}
+	if cap(s.scratch) > most {
+		s.scratch = nil
+	}
 }
 
-// quit says goodbye, and waits a moment for the answer (RFC 5321, section
-// 4.1.1.10).
-func (l *line) quit() {
-	const moment = 500 * time.Millisecond
-	timer := time.AfterFunc(moment, l.Interrupt)
-	defer timer.Stop()
-	_, _ = exchange(l.Conn, "QUIT", "", "")
-	_ = l.Close()
+func (s *Session) current() *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.link
 }

@@ -3,6 +3,8 @@ package smtp
 import (
 	"fmt"
 	"time"
+
+	"github.com/hawser/hawser"
 )
 
 // mostChunks is how many chunks may be on their way, unanswered.
@@ -12,20 +14,12 @@ const mostChunks = 16
 // envelope goes first, and what the server says to that is waited for, so that a
 // large message is not sent to nobody.
 func (t *transaction) spill() error {
-	if !t.begun {
-		if err := t.attempts(t.begin); err != nil {
-			return err
-		}
-		t.begun = true
-	} else if err := t.checkContent(); err != nil {
-		return err
-	}
-	if err := t.check(t.lines.total); err != nil {
+	if err := t.beforeMore(); err != nil {
 		return err
 	}
 	if !t.chunked() {
 		t.queueStuffed("")
-	} else if err := t.sendChunk(""); err != nil {
+	} else if err := t.queueNext(""); err != nil {
 		return err
 	}
 	t.lines.buf = t.lines.buf[:0]
@@ -33,13 +27,30 @@ func (t *transaction) spill() error {
 		return err
 	}
 	most := 0
-	if t.o.line.pipelining {
+	if t.o.link.pipelining {
 		most = mostChunks
 	}
-	return t.takeChunks(most, 0)
+	return t.takeChunks(most, time.Time{})
 }
 
-func (t *transaction) chunked() bool { return t.o.line.features.has("CHUNKING") }
+// beforeMore sees to it that the server waits for what is in the buffer.
+func (t *transaction) beforeMore() error {
+	if !t.begun {
+		err := t.attempts(t.begin)
+		t.begun = err == nil
+		return err
+	}
+	if err := t.check(t.lines.total); err != nil {
+		return err
+	}
+	if err := t.checkLines(); err != nil {
+		return err
+	}
+	if t.pending > 0 {
+		return nil
+	}
+	return unasked(t.o.link.Conn)
+}
 
 // begin sends the envelope, and DATA if the server has no CHUNKING.
 func (t *transaction) begin() error {
@@ -57,63 +68,55 @@ func (t *transaction) begin() error {
 	return t.startData(f)
 }
 
-// sendChunk queues what is in the buffer as a BDAT, with last behind the count.
-func (t *transaction) sendChunk(last string) error {
-	l := t.o.line
-	if err := l.Queue(fmt.Sprintf("BDAT %d%s", len(t.lines.buf), last), "", ""); err != nil {
-		return err
-	}
-	l.QueueContent(t.lines.buf)
+// queueNext queues a chunk whose reply takeChunks will take.
+func (t *transaction) queueNext(last string) error {
 	t.pending++
-	return nil
+	return t.queueChunk(last)
 }
 
 // takeChunks takes replies to BDAT until no more than most are to come. After a
 // refusal it takes them all, so that both sides are in step.
-func (t *transaction) takeChunks(most int, within time.Duration) error {
+func (t *transaction) takeChunks(most int, until time.Time) error {
 	var refused error
 	for t.pending > most {
-		r, err := t.o.receive("BDAT", within)
+		r, err := t.o.receive("BDAT", until)
 		if err != nil {
-			return err
+			return then(refused, err)
 		}
 		t.pending--
-		if r.Class() != 2 && refused == nil {
+		switch {
+		case refused != nil && r.Class() == 2 && t.ended && t.pending == 0:
+			t.answered = false // nobody knows what the server has made of it
+			return fmt.Errorf("%w: the server took the end of a message of which it had refused a part: %w", hawser.ErrLost, refused)
+		case r.Class() != 2 && refused == nil:
 			refused, most = refusal("BDAT", r), 0
+			t.answered = true
 		}
 	}
 	if refused != nil {
-		t.midway, t.answered = false, true
+		t.midway = false
 	}
 	return refused
 }
 
 // sendRest sends the end of a message that was begun.
 func (t *transaction) sendRest() error {
-	if err := t.checkContent(); err != nil {
-		return err
-	}
-	if err := t.check(t.lines.total); err != nil {
+	if err := t.beforeMore(); err != nil {
 		return err
 	}
 	if !t.chunked() {
 		return t.endData()
 	}
-	if err := t.sendChunk(" LAST"); err != nil {
+	if err := t.queueNext(" LAST"); err != nil {
 		return err
 	}
 	if err := t.o.flush(); err != nil {
 		return err
 	}
 	t.ended = true
-	refused := t.takeChunks(1, t.o.s.endWithin)
-	if refused != nil {
-		return t.lost(refused)
+	until := time.Now().Add(t.o.s.endWithin)
+	if err := t.takeChunks(1, until); err != nil {
+		return err
 	}
-	r, err := t.o.receive("message", t.o.s.endWithin)
-	if err != nil {
-		return t.lost(err)
-	}
-	t.midway = false
-	return t.tookEnd(r)
+	return t.awaitEnd(until)
 }

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hawser/hawser/internal/wire"
 )
@@ -19,7 +20,7 @@ func (t *transaction) sendWhole() error {
 			return err
 		}
 	}
-	if t.o.line.features.has("CHUNKING") {
+	if t.chunked() {
 		return t.sendChunked(f)
 	}
 	if err := t.startData(f); err != nil {
@@ -31,27 +32,23 @@ func (t *transaction) sendWhole() error {
 // together reports whether the message may follow the envelope before that is
 // answered: not if one refusal gives up the message for all.
 func (t *transaction) together() bool {
-	return t.o.line.pipelining && (!t.env.AllOrNone || len(t.env.to) == 1)
+	return t.o.link.pipelining && (!t.env.AllOrNone || len(t.env.to) == 1)
 }
 
-// sendEnvelope puts MAIL and RCPT on the flight, and before them RSET if the
-// transaction before has not come to its end.
+func (t *transaction) chunked() bool { return t.o.link.features.has("CHUNKING") }
+
+// sendEnvelope puts MAIL and RCPT on the flight.
 func (t *transaction) sendEnvelope(f *flight) error {
-	l := t.o.line
-	if l.open {
-		if err := f.add("RSET", func(wire.Reply) { l.open = false }); err != nil {
-			return err
-		}
-	}
-	utf8 := l.features.has("SMTPUTF8") && (t.env.utf8 != "" || !isSevenBit(t.lines.header()))
-	if err := f.add(t.env.mail(l.features, t.size(), utf8), t.tookMail); err != nil {
+	features := t.o.link.features
+	utf8 := features.has("SMTPUTF8") && (t.env.utf8 != "" || !isSevenBit(t.lines.header()))
+	if err := f.add(t.env.mail(features, t.size(), utf8), t.tookMail); err != nil {
 		return err
 	}
 	for _, to := range t.env.to {
 		if t.mail != nil {
 			return t.mail
 		}
-		if err := f.add(t.env.rcpt(l.features, to), func(r wire.Reply) { t.tookRcpt(to, r) }); err != nil {
+		if err := f.add(t.env.rcpt(features, to), func(r wire.Reply) { t.tookRcpt(to, r) }); err != nil {
 			return err
 		}
 	}
@@ -69,16 +66,13 @@ func (t *transaction) await(f *flight) error {
 // sendChunked sends the whole message by one BDAT (RFC 3030).
 func (t *transaction) sendChunked(f *flight) error {
 	var end error
-	l := t.o.line
-	if err := l.Queue(fmt.Sprintf("BDAT %d LAST", len(t.lines.buf)), "", ""); err != nil {
+	if err := t.queueChunk(" LAST"); err != nil {
 		return err
 	}
-	l.QueueContent(t.lines.buf)
 	f.waiting = append(f.waiting, waiting{"BDAT", func(r wire.Reply) { end = t.tookEnd(r) }})
 	f.ends = &t.ended
-	err := f.land()
-	if err != nil {
-		return t.lost(err)
+	if err := f.land(); err != nil {
+		return err
 	}
 	if refused := t.verdict(); refused != nil {
 		return refused
@@ -86,51 +80,57 @@ func (t *transaction) sendChunked(f *flight) error {
 	return end
 }
 
-// lost is err of a message whose end was sent. What the server had said before
-// proves that it was not taken, or nobody knows.
-func (t *transaction) lost(err error) error {
-	t.answered = t.answered || isHangup(err)
-	if t.ended && t.answered && t.mail != nil {
-		return fmt.Errorf("%w; and then: %w", t.mail, err)
+// queueChunk queues what is in the buffer as a BDAT, with last behind the count.
+func (t *transaction) queueChunk(last string) error {
+	l := t.o.link
+	if err := l.Queue(fmt.Sprintf("BDAT %d%s", len(t.lines.buf), last), ""); err != nil {
+		return err
 	}
-	return err
+	l.QueueContent(t.lines.buf)
+	return nil
 }
 
 // startData asks for leave to send the message, together with the envelope if
 // that is still on the flight.
 func (t *transaction) startData(f *flight) error {
-	var wanted bool
 	var refused error
 	err := f.add("DATA", func(r wire.Reply) {
-		if wanted = r.Code == codeStartBody; !wanted {
+		if t.midway = r.Code == codeStartBody; !t.midway {
 			refused = refusal("DATA", r)
 		}
 	})
 	if err == nil {
 		err = t.await(f)
 	}
-	switch {
-	case err != nil && wanted:
+	if err != nil && t.midway {
 		// It takes a message for nobody. There is no other way to send none.
 		t.o.drop()
-		return err
-	case err != nil:
+		t.midway = false
+	}
+	if err != nil {
 		return err
 	}
-	t.midway = wanted
 	return refused
 }
 
 // endData sends what is in the buffer as the last of the message, and the dot.
 func (t *transaction) endData() error {
+	if err := unasked(t.o.link.Conn); err != nil {
+		return err
+	}
 	t.queueStuffed(".\r\n")
 	if err := t.o.flush(); err != nil {
 		return err
 	}
+	return t.awaitEnd(time.Now().Add(t.o.s.endWithin))
+}
+
+// awaitEnd reads the answer to the end of the message, which was sent.
+func (t *transaction) awaitEnd(until time.Time) error {
 	t.ended = true
-	r, err := t.o.receive("message", t.o.s.endWithin)
+	r, err := t.o.receive("message", until)
 	if err != nil {
-		return t.lost(err)
+		return err
 	}
 	t.midway = false
 	return t.tookEnd(r)
@@ -144,6 +144,6 @@ func (t *transaction) queueStuffed(end string) {
 		t.inLine = buf[len(buf)-1] != '\n'
 	}
 	out = append(out, end...)
-	t.o.line.QueueContent(out)
+	t.o.link.QueueContent(out)
 	t.o.s.scratch = out
 }

@@ -17,10 +17,12 @@ type transaction struct {
 	lines    lines
 	source   error // why the message could not be read
 	begun    bool  // some of it was sent before all of it was read
+	attempt
+}
 
-	// Of the latest attempt.
-	mail     error // why MAIL was refused
-	accepted int   // recipients
+// An attempt is a transaction on one link.
+type attempt struct {
+	mail     *Error // why MAIL was refused; nil: it was not, or not yet
 	refused  recipientsError
 	pending  int    // replies to BDAT that are to come
 	midway   bool   // the server waits for more of the message
@@ -38,7 +40,7 @@ func (t *transaction) receipt() hawser.Receipt {
 func (t *transaction) maybe() bool { return t.ended && !t.answered }
 
 // run sends msg. A message that cannot be read is told by t.source.
-func (t *transaction) run(msg io.WriterTo) error {
+func (t *transaction) run(msg io.WriterTo) (err error) {
 	if err := t.o.prepare(); err != nil {
 		return err
 	}
@@ -47,74 +49,80 @@ func (t *transaction) run(msg io.WriterTo) error {
 	}
 	t.lines = lines{ctx: t.o.ctx, buf: t.o.s.buf[:0], spill: t.spill}
 	defer func() {
-		t.o.s.buf = t.lines.buf
-		if t.midway { // also where msg panics
+		t.o.s.keep(t.lines.buf)
+		if t.midway && !errors.Is(err, hawser.ErrLost) { // also where msg panics
 			t.o.drop()
 		}
 	}()
-	_, err := msg.WriteTo(&t.lines)
+	err = t.read(msg)
 	switch {
 	case t.lines.err != nil:
-		return t.lines.err
-	case err != nil:
-		t.source = fmt.Errorf("the message was not sent, because it could not be read: %w", err)
+		return t.lost(t.lines.err)
+	case t.o.ctx.Err() != nil: // which the link may not have been told yet
 		return t.o.ctx.Err()
-	case t.o.ctx.Err() != nil: // which the line may not have been told yet
-		return t.o.ctx.Err()
+	case err == nil && t.lines.isEmpty():
+		err = errors.New("it writes nothing; one that was written before must begin again")
+	}
+	if err != nil {
+		t.source = sourceError{err}
+		return nil
 	}
 	t.lines.finish()
 	if !t.begun {
 		return t.attempts(t.sendWhole)
 	}
-	return t.sendRest()
+	return t.lost(t.sendRest())
 }
 
-// check refuses a message of size bytes, -1 if that is not known, that the server
-// would not take, before anything of it is sent.
-func (t *transaction) check(size int64) error {
-	f := t.o.line.features
-	if most := f.maxSize(); most > 0 && size > most {
-		return fmt.Errorf("%w: it has %d bytes, and the server takes %d at most", ErrTooLarge, size, most)
-	}
-	if t.env.utf8 != "" && !f.has("SMTPUTF8") {
-		return fmt.Errorf("%w: the address %q needs SMTPUTF8 (RFC 6531), which the server does not offer", errors.ErrUnsupported, t.env.utf8)
-	}
-	return nil
+// read has msg write its lines.
+func (t *transaction) read(msg io.WriterTo) error {
+	p := &pen{lines: &t.lines}
+	defer p.drop()
+	t.o.s.reading.Store(true)
+	defer t.o.s.reading.Store(false)
+	_, err := msg.WriteTo(p)
+	return err
 }
 
-// checkContent looks at what is in the buffer.
-func (t *transaction) checkContent() error {
-	f := t.o.line.features
-	if !f.has("8BITMIME") && !isSevenBit(t.lines.buf) {
-		return fmt.Errorf("%w: the message has bytes of eight bits, for which the server lacks 8BITMIME (RFC 6152); encode it as quoted-printable or base64", errors.ErrUnsupported)
-	}
-	if !t.begun && !f.has("SMTPUTF8") && !isSevenBit(t.lines.header()) {
-		return fmt.Errorf("%w: the header of the message is not ASCII, for which the server lacks SMTPUTF8 (RFC 6531); encode its fields (RFC 2047)", errors.ErrUnsupported)
-	}
-	return nil
+// A sourceError is of a message that could not be read. It is what the message
+// says, but for what that says of connections of its own: this session is not
+// lost, and the message was not sent.
+type sourceError struct{ err error }
+
+// Error tells the cause.
+func (e sourceError) Error() string {
+	return "the message was not sent, because it could not be read: " + e.err.Error()
 }
 
-// attempts has try send the envelope, and once more on a new line where the old
+// Is is that of the cause.
+func (e sourceError) Is(target error) bool {
+	return target != hawser.ErrLost && target != hawser.ErrMaybeSent && errors.Is(e.err, target)
+}
+
+// As is that of the cause.
+func (e sourceError) As(target any) bool { return errors.As(e.err, target) }
+
+// attempts has try send the envelope, and once more on a new link where the old
 // one turns out to take no more messages.
 func (t *transaction) attempts(try func() error) error {
 	for {
 		err := t.o.prepare()
 		if err == nil {
-			err = t.check(t.size())
+			err = t.check(max(t.size(), t.lines.total))
 		}
 		if err == nil {
-			err = t.checkContent()
+			err = t.checkLines()
 		}
 		if err != nil {
 			return err
 		}
-		t.mail, t.accepted, t.refused, t.ended, t.answered, t.inLine = nil, 0, nil, false, false, false
-		err = try()
+		t.attempt = attempt{}
+		err = t.lost(try())
 		if !t.again(err) {
 			return err
 		}
-		if !errors.Is(err, hawser.ErrLost) {
-			t.o.line.quit()
+		if l := t.o.link; l != nil && !errors.Is(err, hawser.ErrLost) {
+			l.quit()
 		}
 		if err := t.o.renew(); err != nil {
 			return err
@@ -122,56 +130,74 @@ func (t *transaction) attempts(try func() error) error {
 	}
 }
 
-// size is the size of the message as far as it is known; else -1.
-func (t *transaction) size() int64 {
-	if t.lines.whole {
-		return t.lines.total
-	}
-	return t.declared
-}
-
-// again reports whether err is of a line that has had its share, and nothing of
+// again reports whether err is of a link that has had its share, and nothing of
 // the message can have been taken.
 func (t *transaction) again(err error) bool {
 	if err == nil || t.o.fresh || t.maybe() || t.o.ctx.Err() != nil || t.o.s.Cause() != nil {
 		return false
 	}
-	var reply *Error
-	full := errors.As(t.mail, &reply) && reply.Code == codeFull
-	return full || errors.Is(err, hawser.ErrLost)
+	if refused := t.refusal(); refused != nil {
+		return t.mail != nil && t.mail.Code == codeFull
+	}
+	return errors.Is(err, hawser.ErrLost)
+}
+
+// size is the size of the message as far as it is known; else -1.
+func (t *transaction) size() int64 {
+	if t.lines.whole || t.declared >= 0 && t.declared < t.lines.total {
+		return t.lines.total
+	}
+	return t.declared
+}
+
+// refusal is what the server has said to the envelope that proves that it does not
+// take the message; nil: nothing.
+func (t *transaction) refusal() error {
+	switch {
+	case t.mail != nil:
+		return t.mail
+	case len(t.refused) == len(t.env.to):
+		return fmt.Errorf("nobody of the recipients is accepted: %w", t.refused)
+	}
+	return nil
 }
 
 // verdict is why the message is not sent after what the server said to its
 // envelope; nil if it is.
 func (t *transaction) verdict() error {
-	switch {
-	case t.mail != nil:
-		return t.mail
-	case t.accepted == 0:
-		return fmt.Errorf("nobody of the recipients is accepted: %w", t.refused)
-	case t.env.AllOrNone && len(t.refused) > 0:
+	if refused := t.refusal(); refused != nil {
+		return refused
+	}
+	if t.env.AllOrNone && len(t.refused) > 0 {
 		return fmt.Errorf("not sent, because it is for all recipients or none: %w", t.refused)
 	}
 	return nil
 }
 
+// lost is err, with what the server said before it was lost.
+func (t *transaction) lost(err error) error {
+	if !errors.Is(err, hawser.ErrLost) {
+		return err
+	}
+	refused := t.refusal()
+	t.answered = t.answered || refused != nil || isHangup(err)
+	return then(refused, err)
+}
+
 func (t *transaction) tookMail(r wire.Reply) {
 	if r.Class() != 2 {
 		t.mail = refusal("MAIL", r)
-		t.answered = true
 		return
 	}
-	t.o.line.open = true
-	t.o.line.sent++
+	t.o.link.open = true
+	t.o.link.sent++
 }
 
 func (t *transaction) tookRcpt(to recipient, r wire.Reply) {
 	if r.Class() == 2 {
-		t.accepted++
 		return
 	}
 	t.refused = append(t.refused, hawser.RecipientError{Address: to.given, Err: refusal("RCPT", r)})
-	t.answered = len(t.refused) == len(t.env.to)
 }
 
 // tookEnd is the reply to the whole message.
@@ -180,7 +206,7 @@ func (t *transaction) tookEnd(r wire.Reply) error {
 	if r.Class() != 2 {
 		return refusal("message", r)
 	}
-	t.o.line.open = false
+	t.o.link.open = false
 	t.queueID = queueID(r)
 	return nil
 }

@@ -23,8 +23,9 @@ type Conn struct {
 	socket  net.Conn      // below TLS
 	log     *wirelog.Log
 	r       *bufio.Reader
-	secret  string // what the reply to come must not show
-	out     []byte // what waits for Flush
+	secrets []string // what the reply to come must not show
+	out     []byte   // what waits for Flush
+	content []byte   // what waits behind that
 
 	mu     sync.Mutex // guards all below
 	conn   net.Conn
@@ -94,10 +95,10 @@ func (c *Conn) Upgrade(shake func(net.Conn) (net.Conn, error)) error {
 }
 
 // Send sends a command line, which has no line break in it. shown is what the
-// wire log says of it; "" is the line itself. secret is a part of it that the
-// server may echo; "" if there is none.
-func (c *Conn) Send(line, shown, secret string) error {
-	if err := c.Queue(line, shown, secret); err != nil {
+// wire log says of it; "" is the line itself. secrets are what the server may echo
+// of it; "" is none.
+func (c *Conn) Send(line, shown string, secrets ...string) error {
+	if err := c.Queue(line, shown, secrets...); err != nil {
 		return err
 	}
 	return c.Flush()
@@ -172,12 +173,14 @@ func (c *Conn) readLine() (string, error) {
 		}
 	}
 	text := strings.TrimRight(string(line), "\r\n")
-	if c.secret != "" { // behind the code, whose digits a password may have
+	if len(c.secrets) > 0 { // behind the code, whose digits a password may have
 		code := 0
 		if len(text) > 3 && isDigits(text[:3]) {
 			code = 4
 		}
-		text = text[:code] + strings.ReplaceAll(text[code:], c.secret, "***")
+		for _, secret := range c.secrets {
+			text = text[:code] + strings.ReplaceAll(text[code:], secret, "***")
+		}
 	}
 	c.log.Received("%s", c.shown(text))
 	return text, nil
@@ -186,7 +189,7 @@ func (c *Conn) readLine() (string, error) {
 // shown is what the wire log says of a line. A challenge (334; RFC 4954) that
 // answers a secret tells with it enough to guess that: SCRAM signs with both.
 func (c *Conn) shown(line string) string {
-	if c.secret != "" && strings.HasPrefix(line, "334 ") {
+	if len(c.secrets) > 0 && strings.HasPrefix(line, "334 ") {
 		return "334 ***"
 	}
 	return line
