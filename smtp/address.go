@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 // addresses are those of a message, read.
@@ -47,7 +49,22 @@ func checkAddress(a *mail.Address) error {
 	case len(bare(a)) > longAddress:
 		return fmt.Errorf("%q... has %d bytes; no server takes more than %d", a.Address[:20], len(bare(a)), longAddress)
 	}
-	return nil
+	_, err := asciiDomain(bare(a))
+	return err
+}
+
+// asciiDomain returns address with its domain as DNS knows it (RFC 5891, section
+// 4), which every server takes. One whose local part needs SMTPUTF8 stays as it is.
+func asciiDomain(address string) (string, error) {
+	local, domain := cutAddress(address)
+	if !isASCII(local) || isASCII(domain) {
+		return address, nil
+	}
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil || len(local)+len("@")+len(ascii) > longAddress {
+		return "", fmt.Errorf("%q has a domain that DNS cannot hold", address)
+	}
+	return local + "@" + ascii, nil
 }
 
 // parseAddress reads exactly one address.
@@ -83,17 +100,17 @@ func isPlainDomain(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, odd)
 }
 
-// formatAddresses returns list as a header has it, with encoded words of no
-// more than width bytes. package mail would not encode a name that looks
-// encoded, and not keep to the width.
+// formatAddresses returns list, which was checked, as a header has it, with
+// encoded words of no more than width bytes. package mail would not encode a name
+// that looks encoded, and not keep to the width.
 func formatAddresses(list []*mail.Address, width int) string {
 	texts := make([]string, len(list))
 	for i, a := range list {
-		switch {
-		case a.Name == "" || isPlain(a.Name):
-			texts[i] = a.String()
-		default:
-			texts[i] = encodeWords(a.Name, width) + " <" + bare(a) + ">"
+		address, _ := asciiDomain(a.Address) // of which checkAddress has seen that it can be
+		written := &mail.Address{Name: a.Name, Address: address}
+		texts[i] = written.String()
+		if a.Name != "" && (!isPlain(a.Name) || hasLongWord(texts[i])) { // in quotes, in which some characters count twice
+			texts[i] = encodeWords(a.Name, width) + " <" + bare(written) + ">"
 		}
 	}
 	return strings.Join(texts, ", ")

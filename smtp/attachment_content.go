@@ -13,7 +13,7 @@ const (
 )
 
 // writeTo writes the content in base64. Errors that are not of w name a.
-func (a Attachment) writeTo(w io.Writer) error {
+func (a Attachment) writeTo(w io.Writer) (err error) {
 	opened, err := a.Open()
 	if err != nil {
 		return a.failed(err)
@@ -21,11 +21,12 @@ func (a Attachment) writeTo(w io.Writer) error {
 	if opened == nil {
 		return a.failed(errors.New("open returned nothing to read"))
 	}
-	err = encodeLines(w, &content{a: a, r: opened})
-	if closed := opened.Close(); err == nil && closed != nil {
-		return a.failed(closed)
-	}
-	return err
+	defer func() { // also if reading panics
+		if closed := opened.Close(); err == nil && closed != nil {
+			err = a.failed(closed)
+		}
+	}()
+	return encodeLines(w, &content{a: a, r: opened})
 }
 
 func (a Attachment) failed(err error) error {

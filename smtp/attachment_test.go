@@ -97,6 +97,15 @@ func TestAttachmentIsClosedWhenWritingFails(t *testing.T) {
 	assert.Equal(t, 1, s.closed)
 }
 
+func TestAttachmentIsClosedWhenReadingPanics(t *testing.T) {
+	t.Parallel()
+	s := &source{Reader: nil, fail: errDisk} // a nil Reader panics
+	m := minimal()
+	m.Attachments = []smtp.Attachment{s.attachment(0)}
+	assert.Panics(t, func() { _, _ = m.WriteTo(io.Discard) })
+	assert.Equal(t, []int{1, 1}, []int{s.opened, s.closed})
+}
+
 func TestAttachmentOfEachSize(t *testing.T) {
 	t.Parallel()
 	content := make([]byte, 3*57*256)

@@ -8,8 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
-
 	"github.com/hawser/hawser"
 )
 
@@ -113,14 +111,8 @@ func pathOf(address string) (string, error) {
 		return address, nil
 	case domain == "" || strings.ContainsAny(domain, " <>()[],;:\\\"") && !isLiteral(domain):
 		return "", fmt.Errorf("%q has no domain behind the @", address)
-	case !isSevenBit([]byte(local)) || isSevenBit([]byte(domain)):
-		return address, nil
 	}
-	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil {
-		return "", fmt.Errorf("%q has a domain that DNS cannot hold", address)
-	}
-	return local + "@" + ascii, nil
+	return asciiDomain(address)
 }
 
 // isLocalPart reports whether local is one, in quotes or not (RFC 5321, section

@@ -114,6 +114,23 @@ func TestAddressesAreWrittenSoThatTheyAreReadBack(t *testing.T) {
 	}
 }
 
+func TestNameOfAnyCharactersKeepsToItsLines(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{`"`, `\`, "x", "x ", "x  ", "  ", "ü", ",", "=?"} {
+		for _, count := range []int{1, 300, 440, 460, 890, 900, 2000} {
+			name := strings.Repeat(unit, count) + "."
+			m := minimal()
+			m.To = []string{"first@example.com", (&mail.Address{Name: name, Address: "jo@example.com"}).String()}
+			m.Header = []smtp.Field{{Name: "X-Last", Value: "x"}}
+			text := written(t, m)
+			checkWire(t, text, false)
+			list, err := mail.Header(readMessage(t, text).header).AddressList("To")
+			require.NoError(t, err)
+			assert.Equal(t, []*mail.Address{{Address: "first@example.com"}, {Name: name, Address: "jo@example.com"}}, list)
+		}
+	}
+}
+
 func TestSenderThatIsTheAuthorIsNotNamedTwice(t *testing.T) {
 	t.Parallel()
 	m := minimal()

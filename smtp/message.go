@@ -2,9 +2,9 @@ package smtp
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/mail"
-	"strings"
 	"time"
 
 	"github.com/hawser/hawser"
@@ -12,15 +12,15 @@ import (
 
 // A Message composes an RFC 5322 message of text, HTML, inline images and
 // attachments (RFC 2045 to 2049, 2183, 2387, 2392). It needs From, one
-// recipient and nothing else. It is for [hawser.Mailer.Send], with its own
-// [Message.Envelope] or another, which takes any other io.WriterTo as well.
+// recipient and nothing else. [Message.Send] sends it.
 //
-// WriteTo may set MessageID and Date, so a Message is for one goroutine at a
-// time. Between writes it may be changed.
+// A Message is one mail. For another, copy one that was never written, or clear
+// MessageID and Date, which WriteTo fills in. It is for one goroutine at a time,
+// and may be changed between writes.
 //
 // Texts are UTF-8, and hold no control character but in Text and HTML. All that
-// is written is ASCII, but for addresses that are not, which only a server with
-// SMTPUTF8 takes (RFC 6531, 6532).
+// is written is ASCII, but for addresses that are not before their @, which only a
+// server with SMTPUTF8 takes (RFC 6531, 6532).
 type Message struct {
 	From    string   // "Jobs <jobs@example.com>"
 	Sender  string   // who really sends it, if not From
@@ -58,8 +58,8 @@ type Field struct {
 var _ io.WriterTo = (*Message)(nil)
 
 // WriteTo writes the message with CR LF line ends, which it ends with. It opens
-// each attachment once, when it comes to it, and holds no more than a few KiB of
-// it. What it writes is the same each time, as long as the attachments are.
+// each attachment once, when it comes to it, and holds no more than 64 KiB of it.
+// What it writes is the same each time, as long as the attachments are.
 //
 // An invalid message fails before anything is written, with the error of
 // [Message.Validate]. An attachment that cannot be read to its end, has another
@@ -102,8 +102,8 @@ func (m *Message) Size() int64 {
 }
 
 // Envelope returns the envelope that the header asks for: from Sender, or else
-// From, to each address of To, Cc and Bcc once. An invalid message fails with
-// the error of [Message.Validate].
+// From, to each address of To, Cc and Bcc once, as it was given. An invalid
+// message fails with the error of [Message.Validate].
 func (m *Message) Envelope() (hawser.Envelope, error) {
 	a, err := m.check()
 	if err != nil {
@@ -116,8 +116,8 @@ func (m *Message) Envelope() (hawser.Envelope, error) {
 	seen := map[string]bool{}
 	for _, list := range [][]*mail.Address{a.to, a.cc, a.bcc} {
 		for _, to := range list {
-			local, domain := cutAddress(bare(to))
-			key := local + "@" + strings.ToLower(domain) // RFC 5321, section 2.4: of the two the domain has no case
+			written, _ := asciiDomain(bare(to)) // of which checkAddress has seen that it can be
+			key := foldDomain(written)          // RFC 5321, section 2.4: of the two parts the domain has no case
 			if !seen[key] {
 				seen[key] = true
 				env.To = append(env.To, bare(to))
@@ -125,6 +125,23 @@ func (m *Message) Envelope() (hawser.Envelope, error) {
 		}
 	}
 	return env, nil
+}
+
+// Send sends m to everyone whom it names, by its own [Message.Envelope]. It is the
+// short way: for an Envelope of your own, such as one that asks for notifications,
+// call Send of the [hawser.Mailer], which takes any other io.WriterTo as well.
+//
+// An invalid message, and no Mailer, fail with a *[hawser.FieldError] for each
+// problem before anything is sent. All else is what by says.
+func (m *Message) Send(ctx context.Context, by hawser.Mailer) (hawser.Receipt, error) {
+	env, err := m.Envelope()
+	if err != nil {
+		return hawser.Receipt{}, err
+	}
+	if by == nil {
+		return hawser.Receipt{}, &hawser.FieldError{Field: "mailer", Problem: "is nil; want a session of a mail server"}
+	}
+	return by.Send(ctx, env, m)
 }
 
 // A counter counts what w took.

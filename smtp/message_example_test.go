@@ -1,10 +1,14 @@
 package smtp_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"text/template"
 	"time"
 
+	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/smtp"
 )
 
@@ -28,7 +32,7 @@ func ExampleMessage() {
 	}
 	fmt.Println(env.From, env.To)
 
-	// A session sends it by session.Send(ctx, env, m).
+	// m.Send(ctx, session) sends it.
 	var text strings.Builder
 	if _, err := m.WriteTo(&text); err != nil {
 		fmt.Println(err)
@@ -58,6 +62,55 @@ func ExampleMessage() {
 	//
 	// ZmlsZTtieXRlcwppbi54bWw7MTAyNAo=
 	// --=_9653cc0405b06f93f651fa53_mixed--
+}
+
+// Several people get a mail each: a copy of one that is never written itself, so
+// that each has an ID of its own.
+func ExampleMessage_Send() {
+	server, c, err := exampleServer()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	ctx := context.Background()
+	session, err := smtp.Dialer{}.Open(ctx, c)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer session.Close()
+
+	letter := smtp.Message{From: "Jobs <jobs@example.com>", Subject: "Your statement"}
+	text := template.Must(template.New("text").Parse("Dear {{.}},\n\nit is ready.\n"))
+	for _, name := range []string{"Ann", "Bob", "Cem"} {
+		m := letter
+		m.To = []string{name + " <" + strings.ToLower(name) + "@example.com>"}
+		var body strings.Builder
+		if err := text.Execute(&body, name); err != nil {
+			fmt.Println(err)
+			return
+		}
+		m.Text = body.String()
+		if _, err := m.Send(ctx, session); err != nil { // Bob's, whom nobody there knows; the others get theirs
+			fmt.Println("not sent to", name, errors.Is(err, hawser.ErrMaybeSent))
+		}
+	}
+
+	ids := map[string]bool{}
+	for _, got := range server.Mails() {
+		header, body, _ := strings.Cut(string(got.Data), "\r\n\r\n")
+		_, id, _ := strings.Cut(header, "\r\nMessage-ID: ")
+		ids[id] = true
+		greeting, _, _ := strings.Cut(body, "\r\n")
+		fmt.Println(got.To, greeting)
+	}
+	fmt.Println(len(ids), "IDs")
+	// Output:
+	// not sent to Bob false
+	// [ann@example.com] Dear Ann,
+	// [cem@example.com] Dear Cem,
+	// 2 IDs
 }
 
 // What is wrong is told at once, all of it.

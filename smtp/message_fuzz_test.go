@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/idna"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/smtp"
@@ -61,6 +62,7 @@ func FuzzMessageAddresses(f *testing.F) {
 	f.Add(`=?utf-8?b?Ig==?= <"a b"@[::1]>`, "g: a@b, c@d;,")
 	f.Add("\" a\\\"\" <a@b>", "a@b (c), \"\\\\ @\"@x")
 	f.Add("=?utf-8?q?=0D=0A?= <a@b>", "a@b\r\nBcc: c@d")
+	f.Add("ü <a@ü>", `"`+strings.Repeat(`\"`, 890)+`" <"a b"@Ü.ü>, ü@ü_, ü@xn--tda`)
 	f.Fuzz(func(t *testing.T, from, to string) {
 		m := &smtp.Message{From: from, To: []string{to}, Attachments: []smtp.Attachment{smtp.Bytes("a", nil)}}
 		requireReadBack(t, m)
@@ -81,6 +83,14 @@ func requireAddresses(t *testing.T, want string, header mail.Header, field strin
 	t.Helper()
 	wanted, err := mail.ParseAddressList(want)
 	require.NoError(t, err)
+	for _, a := range wanted {
+		at := strings.LastIndexByte(a.Address, '@')
+		if local, domain := a.Address[:at], a.Address[at+1:]; !notASCII(local) && notASCII(domain) {
+			ascii, err := idna.Lookup.ToASCII(domain)
+			require.NoError(t, err)
+			a.Address = local + "@" + ascii
+		}
+	}
 	got, err := header.AddressList(field)
 	require.NoError(t, err, "%q", header.Get(field))
 	require.Equal(t, wanted, got)

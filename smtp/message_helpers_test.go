@@ -144,6 +144,8 @@ func checkWire(t *testing.T, text string, utf8 bool) {
 			require.Fail(t, "long line with an encoded word", "%q", line)
 		case !utf8 && strings.ContainsFunc(line, func(r rune) bool { return r > '~' }):
 			require.Fail(t, "not ASCII", "%q", line)
+		case strings.HasPrefix(line, "From "):
+			require.Fail(t, "line that a mailbox file changes", "%q", line)
 		case line != "" && strings.TrimSpace(line) == "":
 			require.Fail(t, "line of spaces", "%q", line)
 		}

@@ -2,6 +2,7 @@ package smtp_test
 
 import (
 	"errors"
+	"io"
 	"net/mail"
 	"os"
 	"strings"
@@ -139,10 +140,15 @@ func TestMessageMakesUpWhatIsLeftOut(t *testing.T) {
 
 func TestMessageIDNeedsADomainThatIsUnderstood(t *testing.T) {
 	t.Parallel()
-	for _, from := range []string{"jobs@[127.0.0.1]", "jobs@bücher.example"} {
+	for from, want := range map[string]string{
+		"jobs@[127.0.0.1]":      "localhost",
+		"müller@ü_x.example":    "localhost", // which DNS cannot hold
+		"jobs@bücher.example":   "xn--bcher-kva.example",
+		"müller@bücher.example": "xn--bcher-kva.example",
+	} {
 		m := &smtp.Message{From: from, To: []string{"jo@example.com"}}
 		written(t, m)
-		assert.Regexp(t, `^[A-Z0-9]{26}@localhost$`, m.MessageID, from)
+		assert.Regexp(t, `^[A-Z0-9]{26}@`+want+"$", m.MessageID, from)
 	}
 }
 
@@ -179,7 +185,16 @@ func TestMessageToBccAloneNamesNobody(t *testing.T) {
 	assert.Equal(t, []string{"secret@example.com"}, env.To)
 }
 
-func TestAddressThatIsNotASCIIStaysAsItIs(t *testing.T) {
+func TestMessageEnvelopeHasEachDomainAsItWasGivenAndOnce(t *testing.T) {
+	t.Parallel()
+	m := minimal()
+	m.To = []string{"jo@bücher.example", "jo@xn--bcher-kva.example", "jo@BÜCHER.example", "ann@bücher.example"}
+	env, err := m.Envelope()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"jo@bücher.example", "ann@bücher.example"}, env.To)
+}
+
+func TestAddressThatIsNotASCII(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]func(*smtp.Message, string){
 		"From":     func(m *smtp.Message, a string) { m.From = a },
@@ -188,17 +203,42 @@ func TestAddressThatIsNotASCIIStaysAsItIs(t *testing.T) {
 		"Cc":       func(m *smtp.Message, a string) { m.Cc = []string{a} },
 		"Reply-To": func(m *smtp.Message, a string) { m.ReplyTo = []string{a} },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		inHeader := func(t *testing.T, text string, utf8 bool) *mail.Address {
 			m := minimal()
-			set(m, "Jörg <müller@bücher.example>")
-			text := written(t, m)
-			checkWire(t, text, true)
-			list, err := mail.Header(readMessage(t, text).header).AddressList(name)
+			set(m, text)
+			got := written(t, m)
+			checkWire(t, got, utf8)
+			list, err := mail.Header(readMessage(t, got).header).AddressList(name)
 			require.NoError(t, err)
-			assert.Equal(t, &mail.Address{Name: "Jörg", Address: "müller@bücher.example"}, list[len(list)-1])
+			return list[len(list)-1]
+		}
+		t.Run("stays as it is before the @, and with it the domain: "+name, func(t *testing.T) {
+			t.Parallel()
+			got := inHeader(t, "Jörg <müller@bücher.example>", true)
+			assert.Equal(t, &mail.Address{Name: "Jörg", Address: "müller@bücher.example"}, got)
+		})
+		t.Run("has a domain that DNS knows, and needs no SMTPUTF8: "+name, func(t *testing.T) {
+			t.Parallel()
+			got := inHeader(t, `Jörg <"a b"@BÜCHER.example>`, false)
+			assert.Equal(t, &mail.Address{Name: "Jörg", Address: "a b@xn--bcher-kva.example"}, got)
 		})
 	}
+}
+
+func TestMessageThatIsNil(t *testing.T) {
+	t.Parallel()
+	var m *smtp.Message
+	for name, do := range map[string]func() error{
+		"Validate": m.Validate,
+		"WriteTo":  func() error { _, err := m.WriteTo(io.Discard); return err },
+		"Envelope": func() error { _, err := m.Envelope(); return err },
+	} {
+		err := do()
+		var problem *hawser.FieldError
+		require.ErrorAs(t, err, &problem, name)
+		require.ErrorContains(t, err, "message: is nil", name)
+	}
+	assert.EqualValues(t, -1, m.Size())
 }
 
 var errFull = errors.New("full")

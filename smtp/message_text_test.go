@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestMessageText(t *testing.T) {
@@ -42,6 +43,48 @@ func TestMessageText(t *testing.T) {
 				assert.LessOrEqual(t, len(line), 76)
 			}
 		})
+	}
+}
+
+// A mailbox file makes ">From " of "From " at the start of a line.
+func TestMessageTextHasNoLineThatAMailboxFileChanges(t *testing.T) {
+	t.Parallel()
+	full := strings.Repeat("x", 75)
+	for _, row := range []struct{ name, text, want string }{
+		{"at its start", "From me", "=46rom me\r\n"},
+		{"of a text that is encoded anyway", "ü\nFrom \nFrom:\n From me", "=C3=BC\r\n=46rom=20\r\nFrom:\r\n From me\r\n"},
+		{"after a soft break", full + "From me", full + "=\r\n=46rom me\r\n"},
+		{"after two", full + full + "From me", full + "=\r\n" + full + "=\r\n=46rom me\r\n"},
+		{"and not in a line", full[1:] + "From me", full[1:] + "F=\r\nrom me\r\n"},
+		{"whose line is then too long", "From " + full[5:], "=46rom " + full[7:] + "=\r\nxx\r\n"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			m := minimal()
+			m.Text = row.text
+			text := written(t, m)
+			checkWire(t, text, false)
+			_, body, _ := strings.Cut(text, "\r\n\r\n")
+			assert.Equal(t, row.want, body)
+			assert.Equal(t, strings.ReplaceAll(row.text, "\n", "\r\n")+"\r\n", readMessage(t, text).content)
+		})
+	}
+}
+
+func TestMessageTextOfAnyLengthKeepsToItsLines(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{"x", "=", "ü", " ", "x\t", "From ", "\n", "日x ", "."} {
+		for count := range 160 {
+			m := minimal()
+			m.Text = strings.Repeat(unit, count) + "\x00"
+			text := written(t, m)
+			checkWire(t, text, false)
+			for _, line := range strings.Split(text, "\r\n") {
+				require.LessOrEqual(t, len(line), 76)
+				require.Equal(t, strings.TrimRight(line, " \t"), line)
+			}
+			require.Equal(t, strings.ReplaceAll(m.Text, "\n", "\r\n")+"\r\n", readMessage(t, text).content)
+		}
 	}
 }
 

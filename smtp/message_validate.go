@@ -26,6 +26,10 @@ func (m *Message) Validate() error {
 // check is Validate, and returns the addresses.
 func (m *Message) check() (addresses, error) {
 	p := &messageProblems{}
+	if m == nil {
+		p.add("message", "is nil")
+		return addresses{}, errors.Join(*p...)
+	}
 	a := m.checkAddresses(p)
 	m.checkIDs(p)
 	p.text("subject", m.Subject)

@@ -81,6 +81,8 @@ func TestMessageRefuses(t *testing.T) {
 		{"an address with NUL", "to[0]", func(m *smtp.Message) { m.To = []string{"\"a\x00\"@example.com"} }},
 		{"a tab in an address", "to[0]", func(m *smtp.Message) { m.To = []string{"\"a\tb\"@example.com"} }},
 		{"an address that is too long", "to[0]", func(m *smtp.Message) { m.To = []string{strings.Repeat("ü", 150) + "@example.com"} }},
+		{"a domain that DNS cannot hold", "to[0]", func(m *smtp.Message) { m.To = []string{"jo@ü_x.example"} }},
+		{"a domain that is too long for DNS", "to[0]", func(m *smtp.Message) { m.To = []string{"jo@" + strings.Repeat("ü.", 80) + "example"} }},
 		{"an address that is not UTF-8", "to[0]", func(m *smtp.Message) { m.To = []string{"m\xfcller@example.com"} }},
 		{"a new line in the subject", "subject", func(m *smtp.Message) { m.Subject = "a\nBcc: b@example.com" }},
 		{"NUL in the subject", "subject", func(m *smtp.Message) { m.Subject = "a\x00" }},

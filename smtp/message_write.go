@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-message/textproto"
+	"golang.org/x/net/idna"
 )
 
 // complete sets what was left to it to make up. All of it has one length
@@ -20,6 +21,9 @@ func (m *Message) complete(a addresses) {
 	}
 	if m.MessageID == "" {
 		_, domain := cutAddress(a.from.Address)
+		if ascii, err := idna.Lookup.ToASCII(domain); err == nil && !isASCII(domain) {
+			domain = ascii
+		}
 		if !isPlainDomain(domain) {
 			domain = "localhost" // a literal or not ASCII: both are rightly used, and often not understood
 		}

@@ -27,6 +27,7 @@ type operation struct {
 	link    *link           // nil: none is open
 	fresh   bool            // the link was opened by this operation
 	release func() (cut bool)
+	cut     bool // the end of ctx has cut off what was under way
 }
 
 // do runs fn as one operation of ctx.
@@ -44,7 +45,7 @@ func (s *Session) do(ctx context.Context, fn func(*operation) error) (err error)
 		o.release = o.link.Bind(ctx)
 	}
 	// Also where fn, which calls code of the user, panics.
-	defer func() { err = s.life.Settle(ctx, err, o.release()) }()
+	defer func() { err = s.life.Settle(ctx, err, o.release() || o.cut) }()
 	return fn(o)
 }
 

@@ -51,6 +51,7 @@ func (t *transaction) run(msg io.WriterTo) (err error) {
 	defer func() {
 		t.o.s.keep(t.lines.buf)
 		if t.midway && !errors.Is(err, hawser.ErrLost) { // also where msg panics
+			t.o.cut = t.o.ctx.Err() != nil
 			t.o.drop()
 		}
 	}()
