@@ -63,11 +63,7 @@ func sendReport(ctx context.Context, c hawser.Connection) (hawser.Receipt, error
 		Text:        "The list is attached.",
 		Attachments: []smtp.Attachment{smtp.Bytes("report.csv", []byte("file;bytes\nin.xml;1024\n"))},
 	}
-	env, err := m.Envelope()
-	if err != nil {
-		return hawser.Receipt{}, err
-	}
-	return session.Send(ctx, env, m)
+	return m.Send(ctx, session)
 }
 
 // One recipient is refused, and the others get the message, unless it is for all

@@ -25,7 +25,7 @@ func (m mechanism) allowed(c hawser.Connection, secure bool) bool {
 	return m.listed(c) && (secure || !m.shows || c.SMTP.InsecureAuth)
 }
 
-// A talk is the client's side of one exchange. proved and told may be nil.
+// A talk is the client's side of one exchange. check and why may be nil.
 type talk struct {
 	// first returns the initial response; nil is none, which differs from an
 	// empty one.
