@@ -113,7 +113,7 @@ type FTPFault struct {
 func (steps Steps) ReplyBytes() int64 {
 	var n int
 	for _, step := range steps {
-		n += len(wire(step.Reply, longestPort)) + len(step.Raw) + len(wire(step.Then, longestPort))
+		n += len(wire(step.Reply, anyPort)) + len(step.Raw) + len(wire(step.Then, anyPort))
 	}
 	return int64(n)
 }

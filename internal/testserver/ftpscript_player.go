@@ -2,8 +2,8 @@ package testserver
 
 import (
 	"context"
+	"fmt"
 	"net"
-	"strconv"
 	"strings"
 )
 
@@ -80,13 +80,15 @@ func withoutTelnet(line string) string {
 // port is a TCP port in a reply.
 type port uint16
 
-// longestPort is as long as every port that a script announces.
-const longestPort port = 60123
+// anyPort stands for the port of an announcement that is only measured.
+const anyPort port = 0
 
-// fill puts the port into a reply.
+// fill puts the port into a reply. Every port takes the same room, so that replies have the same length in each run:
+// zeros in front mean nothing. To look for ports of the same length instead takes for ever once those have all been
+// used a moment ago, for the system does not give them out again so soon.
 func (p port) fill(reply string) string {
 	return strings.NewReplacer(
-		"{port}", strconv.Itoa(int(p)),
-		"{p1}", strconv.Itoa(int(p>>8)), "{p2}", strconv.Itoa(int(p&0xff)),
+		"{port}", fmt.Sprintf("%05d", uint16(p)),
+		"{p1}", fmt.Sprintf("%03d", p>>8), "{p2}", fmt.Sprintf("%03d", p&0xff),
 	).Replace(reply)
 }
