@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"net"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -152,4 +153,36 @@ func (c Connection) port() uint16 {
 		return 587
 	}
 	return 0
+}
+
+// Equivalent reports whether a session of c serves d as well: everything is equal,
+// the Hops too, but for Name, Description, Group, Limits, Log and Revision. Secrets
+// are compared by what they hold, so an unresolved reference equals only itself.
+func (c Connection) Equivalent(d Connection) bool {
+	if len(c.Hops) != len(d.Hops) {
+		return false
+	}
+	for i := range c.Hops {
+		if !c.Hops[i].Equivalent(d.Hops[i]) {
+			return false
+		}
+	}
+	plainC, secretsC := c.essence()
+	plainD, secretsD := d.essence()
+	return maps.EqualFunc(secretsC, secretsD, Secret.Equal) && reflect.DeepEqual(plainC, plainD)
+}
+
+// essence is what sessions depend on: c without hops and secrets, and the secrets
+// by their names.
+func (c Connection) essence() (Connection, map[string]Secret) {
+	c = c.Clone()
+	c.Name, c.Description, c.Group, c.Revision = "", "", "", ""
+	c.Limits, c.Log, c.Hops = Limits{}, Log{}, nil
+	secrets := map[string]Secret{}
+	for name, secret := range c.Secrets() {
+		secrets[name] = *secret
+		*secret = Secret{}
+	}
+	c.ExtraSecrets = nil // their names are in secrets
+	return c, secrets
 }

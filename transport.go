@@ -3,6 +3,7 @@ package hawser
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -15,9 +16,33 @@ import (
 type Transport interface {
 	// DialNet connects to addr, host:port of the target, for c. ctx bounds
 	// DialNet alone. addr is always the target's, and so is RemoteAddr of the
-	// result, even through a proxy. Errors match ErrProxy when the proxy, not
-	// the target, failed. The caller closes the result.
+	// result, even through a proxy. Errors match ErrProxy when the proxy or the
+	// jump host, not the target, failed. The caller closes the result, which is
+	// a [Binder] where the server can connect back the same way.
 	DialNet(ctx context.Context, c Connection, network, addr string) (net.Conn, error)
+}
+
+// A Binder is a connection through a proxy that can have the server connect back,
+// as active ftp needs it. It is an ability of what DialNet returns, and is safe for
+// concurrent use.
+type Binder interface {
+	// Bind opens a port on the proxy, at which the peer of this connection may
+	// connect once. ctx bounds Bind alone. Errors match ErrProxy, and
+	// errors.ErrUnsupported where the proxy has no such ports. The caller closes
+	// the Binding.
+	Bind(ctx context.Context) (Binding, error)
+}
+
+// A Binding is a port that waits for one connection.
+type Binding interface {
+	// Addr is where the server is to connect to.
+	Addr() netip.AddrPort
+	// Accept waits for the connection, whose RemoteAddr is where it comes from.
+	// It is called once. The caller closes the connection, with which the
+	// Binding is closed too.
+	Accept(ctx context.Context) (net.Conn, error)
+	// Close gives up the port, and ends an Accept. Later calls do nothing.
+	Close() error
 }
 
 // Direct is the Transport of this machine's own network. It refuses a

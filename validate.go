@@ -24,6 +24,7 @@ func (c Connection) Validate() error {
 	c.TLS.validate(p, c.Protocol)
 	c.Proxy.validate(p)
 	c.FTP.validate(p)
+	c.validateActive(p)
 	c.SSH.validate(p)
 	c.SFTP.validate(p)
 	c.SMTP.validate(p)

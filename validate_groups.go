@@ -104,12 +104,42 @@ func (x Proxy) validate(p *problems) {
 	oneOf(p, "proxy.type", "proxy type", x.Type, ProxyHTTP, ProxyHTTPS, ProxySOCKS4, ProxySOCKS4A, ProxySOCKS5, ProxySOCKS5H)
 	if x.Type != "" {
 		validateHost(p, "proxy.host", x.Host)
+		x.validateLogin(p)
 		return
 	}
 	for f := range (&Connection{Proxy: x}).fields() {
 		if strings.HasPrefix(f.name, "proxy.") && !f.value.IsZero() {
 			p.add(f.name, "has no effect without proxy.type")
 		}
+	}
+}
+
+// validateLogin finds what the protocol of the proxy has no room for.
+func (x Proxy) validateLogin(p *problems) {
+	const most = 255 // bytes (RFC 1929, section 2)
+	hasPassword := !x.Password.IsZero()
+	socks5 := x.Type == ProxySOCKS5 || x.Type == ProxySOCKS5H
+	switch {
+	case hasPassword && (x.Type == ProxySOCKS4 || x.Type == ProxySOCKS4A):
+		p.add("proxy.password", "has no effect with %s, which has no passwords; set proxy.type to socks5 or socks5h", x.Type)
+	case hasPassword && x.User == "":
+		p.add("proxy.user", "is empty, but there is a proxy.password")
+	case socks5 && (len(x.User) > most || len(x.Password.Reveal()) > most):
+		p.add("proxy.user", "is longer than SOCKS allows, or proxy.password is: %d bytes", most)
+	case !socks5 && strings.Contains(x.User, ":") && x.Type != ProxySOCKS4 && x.Type != ProxySOCKS4A:
+		p.add("proxy.user", "holds a colon, with which HTTP ends the user (RFC 7617, section 2)")
+	}
+}
+
+// validateActive refuses active ftp where the server could not connect back.
+func (c Connection) validateActive(p *problems) {
+	const cure = "; set ftp.mode to passive, or reach the server through a SOCKS proxy that can bind"
+	switch {
+	case c.FTP.Mode != Active:
+	case c.Proxy.Type == ProxyHTTP || c.Proxy.Type == ProxyHTTPS:
+		p.add("ftp.mode", "is active, but no server can connect back through an HTTP proxy"+cure)
+	case c.Via != "" && c.Proxy.Type == "":
+		p.add("ftp.mode", "is active, but no server can connect back through a jump host"+cure)
 	}
 }
 

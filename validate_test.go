@@ -1,6 +1,7 @@
 package hawser_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -139,7 +140,7 @@ func TestValidateRefuses(t *testing.T) {
 		}, "auth.anonymous", "contradicts"},
 		{"CR LF in a password", ftp, func(c *hawser.Connection) { c.Auth.Password = hawser.NewSecret("a\r\nDELE b") }, "auth.password", "holds CR, LF or NUL"},
 		{"NUL in a proxy's password", ssh, func(c *hawser.Connection) {
-			c.Proxy = hawser.Proxy{Type: hawser.ProxyHTTP, Host: "p", Password: hawser.NewSecret("a\x00")}
+			c.Proxy = hawser.Proxy{Type: hawser.ProxyHTTP, Host: "p", User: "u", Password: hawser.NewSecret("a\x00")}
 		}, "proxy.password", "holds CR, LF or NUL"},
 		{"CR LF in an ftp account", ftp, func(c *hawser.Connection) { c.FTP.Account = hawser.NewSecret("a\n") }, "ftp.account", "holds CR, LF or NUL"},
 		{"CR LF in a user", ftp, func(c *hawser.Connection) { c.Auth.User = "a\r\nDELE b" }, "auth.user", "control character"},
@@ -168,6 +169,22 @@ func TestValidateRefuses(t *testing.T) {
 		{"a proxy type that is misspelt", ssh, func(c *hawser.Connection) { c.Proxy = hawser.Proxy{Type: "sock5", Host: "p"} }, "proxy.type", `did you mean "socks5"?`},
 		{"a proxy without a host", ssh, func(c *hawser.Connection) { c.Proxy.Type = hawser.ProxyHTTP }, "proxy.host", "is empty"},
 		{"a proxy whose host has a port", ssh, func(c *hawser.Connection) { c.Proxy = hawser.Proxy{Type: hawser.ProxyHTTP, Host: "p:8080"} }, "proxy.host", "write it in the field port"},
+		{"a password for SOCKS4", ssh, func(c *hawser.Connection) {
+			c.Proxy = hawser.Proxy{Type: hawser.ProxySOCKS4A, Host: "p", User: "u", Password: hawser.NewSecret("x")}
+		}, "proxy.password", "which has no passwords; set proxy.type to socks5"},
+		{"a proxy's password without a user", ssh, func(c *hawser.Connection) {
+			c.Proxy = hawser.Proxy{Type: hawser.ProxySOCKS5, Host: "p", Password: hawser.NewSecret("x")}
+		}, "proxy.user", "is empty, but there is a proxy.password"},
+		{"a password that is too long for SOCKS5", ssh, func(c *hawser.Connection) {
+			c.Proxy = hawser.Proxy{Type: hawser.ProxySOCKS5H, Host: "p", User: "u", Password: hawser.NewSecret(strings.Repeat("x", 256))}
+		}, "proxy.user", "255 bytes"},
+		{"a colon in the user of an HTTP proxy", ssh, func(c *hawser.Connection) {
+			c.Proxy = hawser.Proxy{Type: hawser.ProxyHTTPS, Host: "p", User: "a:b"}
+		}, "proxy.user", "holds a colon"},
+		{"active mode through an HTTP proxy", ftp, func(c *hawser.Connection) {
+			c.Proxy, c.FTP.Mode = hawser.Proxy{Type: hawser.ProxyHTTP, Host: "p"}, hawser.Active
+		}, "ftp.mode", "set ftp.mode to passive, or reach the server through a SOCKS proxy"},
+		{"active mode through a jump host", ftp, func(c *hawser.Connection) { c.Via, c.FTP.Mode = "hop", hawser.Active }, "ftp.mode", "through a jump host"},
 		{"a proxy option without a type", ssh, func(c *hawser.Connection) { c.Proxy.Host = "p" }, "proxy.host", "has no effect without proxy.type"},
 
 		{"an ftp mode that is misspelt", ftp, func(c *hawser.Connection) { c.FTP.Mode = "activ" }, "ftp.mode", `did you mean "active"?`},

@@ -22,7 +22,7 @@ type Opening struct {
 	c      hawser.Connection
 	parent context.Context // of the caller; an Opening lives as long as the dial
 	ctx    context.Context // ends with parent or when the time is up
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 
 	mu      sync.Mutex // guards all below
 	phase   hawser.Phase
@@ -38,7 +38,8 @@ type Opening struct {
 // c.Timeout. The caller calls Close.
 func Start(ctx context.Context, c hawser.Connection) *Opening {
 	o := &Opening{c: c, parent: ctx, left: Timeout(c)}
-	o.ctx, o.cancel = context.WithCancel(ctx)
+	ctx, o.cancel = context.WithCancelCause(ctx)
+	o.ctx = context.WithValue(ctx, key{}, o)
 	o.running = time.Now()
 	o.timer = time.AfterFunc(o.left, o.expire)
 	return o
@@ -58,36 +59,70 @@ func (o *Opening) Context() context.Context { return o.ctx }
 // Close ends Context and the timer.
 func (o *Opening) Close() {
 	o.timer.Stop()
-	o.cancel()
+	o.cancel(nil)
 }
 
 func (o *Opening) expire() {
 	o.mu.Lock()
 	o.timeUp = true
 	o.mu.Unlock()
-	o.cancel()
+	o.cancel(o.noAnswer())
+}
+
+func (o *Opening) noAnswer() error {
+	return fmt.Errorf("no answer within %v: %w", Timeout(o.c), os.ErrDeadlineExceeded)
 }
 
 // Unhurried runs fn, which may ask a person, while the clock stands still. It
 // gives fn the caller's own context.
 func (o *Opening) Unhurried(fn func(context.Context) error) error {
+	start := time.Now()
+	err := o.hold(fn)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.paused += time.Since(start)
+	return err
+}
+
+// hold runs fn while the clock stands still.
+func (o *Opening) hold(fn func(context.Context) error) error {
 	o.mu.Lock()
 	o.timer.Stop()
 	o.left -= time.Since(o.running)
-	start := time.Now()
 	o.mu.Unlock()
 
 	err := fn(o.parent)
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.paused += time.Since(start)
 	o.running = time.Now()
 	o.timer.Reset(max(o.left, 0))
 	return err
 }
 
-// Paused is how long Unhurried took in all.
+// key is that of the Opening in its Context.
+type key struct{}
+
+// Unhurried runs fn while the clock of the dial that ctx is the Context of stands
+// still. It is for a Transport, which does not know of the Opening: what asks a
+// person, or has a clock of its own. Without a dial it only runs fn.
+func Unhurried(ctx context.Context, fn func(context.Context) error) error {
+	if o, ok := ctx.Value(key{}).(*Opening); ok {
+		return o.hold(fn)
+	}
+	return fn(ctx)
+}
+
+// Ended is the error of what ctx, which has ended, cut short: that of the time
+// that was up, where ctx is the Context of a dial, and else the context's own.
+func Ended(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, os.ErrDeadlineExceeded) {
+		return cause
+	}
+	return ctx.Err()
+}
+
+// Paused is how long the method Unhurried took in all.
 func (o *Opening) Paused() time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -124,10 +159,14 @@ func (o *Opening) Fail(err error) error {
 	var before *hawser.Error
 	var dns *net.DNSError
 	switch {
+	case o.parent.Err() != nil && errors.Is(err, hawser.ErrProxy) && errors.Is(err, o.parent.Err()):
+		e.Phase = hawser.PhaseProxy // it says who was waited for
 	case o.parent.Err() != nil:
 		e.Err = o.parent.Err()
+	case errors.Is(err, hawser.ErrProxy):
+		e.Phase, e.Temporary = hawser.PhaseProxy, isTemporary(err)
 	case timeUp:
-		e.Err = fmt.Errorf("no answer within %v: %w", Timeout(o.c), os.ErrDeadlineExceeded)
+		e.Err = o.noAnswer()
 		e.Temporary = repeatable(phase)
 	case errors.As(err, &before):
 		e = before
@@ -141,6 +180,13 @@ func (o *Opening) Fail(err error) error {
 	}
 	o.report("", e)
 	return e
+}
+
+// isTemporary asks err, of a proxy or a jump host, whether trying again later may
+// succeed.
+func isTemporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
 }
 
 // repeatable reports whether a loss in phase may be over at the next try. One
