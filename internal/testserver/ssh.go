@@ -48,13 +48,18 @@ type SSHConfig struct {
 	// Limits makes the sftp subsystem, replaced or not, announce and answer limits@openssh.com.
 	Limits bool
 
+	// Forward serves direct-tcpip channels (RFC 4254, section 7.2): it is given the host:port that the client asks for,
+	// and returns the one to connect to, so that names need no DNS. Its error refuses the channel as prohibited, with
+	// the error's text. Under nil the server does not know the type of channel. It is called concurrently.
+	Forward func(addr string) (string, error)
+
 	// ServerConfig, if set, has the last word on the configuration, to choose algorithms for example.
 	ServerConfig func(*ssh.ServerConfig)
 }
 
-// SSH is an SSH server in this process, for tests and examples. It serves exec requests and the sftp subsystem,
-// refuses shells and every channel that is not a session, and answers keepalive@openssh.com with failure as OpenSSH
-// does. All methods may be called concurrently.
+// SSH is an SSH server in this process, for tests and examples. It serves exec requests, the sftp subsystem and, under
+// SSHConfig.Forward, tunnels; it refuses shells and every other channel, and answers keepalive@openssh.com with failure
+// as OpenSSH does. All methods may be called concurrently.
 type SSH struct {
 	tcp    TCP
 	cfg    SSHConfig
@@ -65,6 +70,7 @@ type SSH struct {
 
 	accepted   atomic.Int64
 	keepalives atomic.Int64
+	tunnels    atomic.Int64
 
 	mu   sync.Mutex // guards temp
 	temp string
@@ -164,6 +170,10 @@ func (s *SSH) Accepted() int { return int(s.accepted.Load()) }
 
 // Keepalives counts the keepalive@openssh.com requests received on all connections since the start.
 func (s *SSH) Keepalives() int { return int(s.keepalives.Load()) }
+
+// Tunnels counts the direct-tcpip channels that are open now: until both directions have ended, or the server noticed
+// that one failed.
+func (s *SSH) Tunnels() int { return int(s.tunnels.Load()) }
 
 // Drop cuts every open connection; the server goes on listening.
 func (s *SSH) Drop() { s.tcp.conns.drop() }

@@ -22,12 +22,20 @@ type session struct {
 	signals chan ssh.Signal
 }
 
-// openChannel accepts a session and serves it in a goroutine of wg.
+// openChannel accepts a session or a tunnel and serves it in a goroutine of wg.
 func (s *SSH) openChannel(ctx context.Context, wg *sync.WaitGroup, user string, offered ssh.NewChannel) {
-	if offered.ChannelType() != "session" {
+	kind := offered.ChannelType()
+	switch {
+	case kind == "session":
+		s.openSession(ctx, wg, user, offered)
+	case kind == "direct-tcpip" && s.cfg.Forward != nil:
+		wg.Go(func() { s.forward(ctx, offered) })
+	default:
 		_ = offered.Reject(ssh.UnknownChannelType, "only sessions are served")
-		return
 	}
+}
+
+func (s *SSH) openSession(ctx context.Context, wg *sync.WaitGroup, user string, offered ssh.NewChannel) {
 	channel, requests, err := offered.Accept()
 	if err != nil {
 		return
