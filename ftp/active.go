@@ -23,17 +23,25 @@ type activeConn struct {
 func (a *activeConn) way() way { return active }
 func (a *activeConn) abandon() { _ = a.listener.Close() }
 
-// prepareActive listens and tells the server where, by EPRT and else by PORT.
+// prepareActive listens, here or on the proxy, and tells the server where, by EPRT
+// and else by PORT.
 func (s *Session) prepareActive(ctx context.Context) (opener, error) {
-	if _, ok := s.transport.(hawser.Direct); !ok || s.settings.Proxy.Type != "" || s.settings.Via != "" {
-		return nil, &wayError{active, fmt.Errorf("%w: the server cannot connect to this machine through a proxy or a jump host", errors.ErrUnsupported)}
+	if binder, ok := s.socket.(hawser.Binder); ok {
+		return s.prepareBound(ctx, binder)
+	}
+	if _, ok := s.socket.(*net.TCPConn); !ok || s.settings.Proxy.Type != "" || s.settings.Via != "" {
+		return nil, &wayError{active, fmt.Errorf("%w: the server cannot connect to this machine through an HTTP proxy or a jump host", errors.ErrUnsupported)}
 	}
 	listener, err := s.listen(ctx)
 	if err != nil {
 		return nil, &wayError{active, err}
 	}
 	a := &activeConn{s, listener}
-	if err := a.announce(); err != nil {
+	addr, err := netip.ParseAddrPort(listener.Addr().String())
+	if err == nil {
+		err = s.announce(addr)
+	}
+	if err != nil {
 		a.abandon()
 		return nil, err
 	}
@@ -80,30 +88,27 @@ func portRange(text string) (first, last int, err error) {
 	return int(a), int(b), nil
 }
 
-// announce tells the server the address of the listener, or what stands for it
+// announce tells the server where it is to connect to, or what stands for that
 // behind NAT.
-func (a *activeConn) announce() error {
-	addr, err := netip.ParseAddrPort(a.listener.Addr().String())
-	if err != nil {
-		return err
-	}
+func (s *Session) announce(addr netip.AddrPort) error {
 	ip := addr.Addr().Unmap().WithZone("")
-	if external := a.s.settings.FTP.External; external != "" {
+	if external := s.settings.FTP.External; external != "" {
+		var err error
 		if ip, err = netip.ParseAddr(external); err != nil {
 			return &hawser.FieldError{Field: "ftp.external", Problem: "is not an IP address"}
 		}
 	}
-	if !a.s.ways.noEPRT {
-		r, err := a.s.exchange(eprt(ip, addr.Port()))
+	if !s.ways.noEPRT {
+		r, err := s.exchange(eprt(ip, addr.Port()))
 		if err != nil || isDone(r) {
 			return err
 		}
 		if !ip.Is4() {
 			return &wayError{active, refusal("EPRT", r)}
 		}
-		a.s.ways.noEPRT = true
+		s.ways.noEPRT = true
 	}
-	r, err := a.s.exchange(port(ip, addr.Port()))
+	r, err := s.exchange(port(ip, addr.Port()))
 	if err == nil && !isDone(r) {
 		err = &wayError{active, refusal("PORT", r)}
 	}

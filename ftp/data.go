@@ -67,7 +67,13 @@ type wayError struct {
 
 func (e *wayError) Error() string {
 	cure := "open the port range of the server in the firewall, or set ftp.mode to active or auto"
-	if e.way == active {
+	onTheWay := errors.Is(e.err, hawser.ErrProxy)
+	switch {
+	case e.way == active && (onTheWay || errors.Is(e.err, errors.ErrUnsupported)):
+		cure = "set ftp.mode to passive, or reach the server through a SOCKS proxy that can bind"
+	case onTheWay:
+		cure = "have the proxy or jump host allow connections to the ports of the server's data"
+	case e.way == active:
 		cure = "the server must be able to reach this machine: set ftp.ports and ftp.external as the firewall has them, or set ftp.mode to passive"
 	}
 	return fmt.Sprintf("%s data connection: %v: %s", e.way, e.err, cure)
@@ -207,4 +213,16 @@ func (d *data) isUpload() bool { return d.verb == "STOR" || d.verb == "APPE" }
 func (d *data) isTLS() bool {
 	_, ok := d.Conn.(*tls.Conn)
 	return ok
+}
+
+// plainTCP is the socket that the content goes through as it is: that of the server,
+// or of a proxy on the way. Nil: there is none.
+func (d *data) plainTCP() *net.TCPConn {
+	switch conn := d.tcp.(type) {
+	case *net.TCPConn:
+		return conn
+	case interface{ TCPConn() *net.TCPConn }:
+		return conn.TCPConn()
+	}
+	return nil
 }

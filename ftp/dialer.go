@@ -103,7 +103,7 @@ func (p *dial) greet() error {
 
 // session makes the session once the server has let us in.
 func (p *dial) session(names names) (*Session, error) {
-	s := &Session{settings: p.c, transport: p.Transport, tls: p.TLS, wire: p.Wire, log: p.Log, names: names, noopEvery: noopEvery}
+	s := &Session{settings: p.c, transport: p.Transport, socket: p.Socket, tls: p.TLS, wire: p.Wire, log: p.Log, names: names, noopEvery: noopEvery}
 	s.life = control.NewLife(p.c, s.end)
 	if err := s.protect(); err != nil {
 		return nil, err

@@ -38,10 +38,8 @@ func (s *Session) passiveBy(ctx context.Context) (opener, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not with the traces of ctx, which would be told of a step of the opening.
-	dialing, cancel := context.WithTimeout(context.Background(), s.dataTimeout())
+	dialing, cancel := s.dataDial(ctx)
 	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
 	conn, err := s.transport.DialNet(dialing, s.settings, "tcp", net.JoinHostPort(s.host(), strconv.Itoa(port)))
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -50,6 +48,17 @@ func (s *Session) passiveBy(ctx context.Context) (opener, error) {
 		return nil, &wayError{passive, err}
 	}
 	return &passiveConn{conn}, nil
+}
+
+// dataDial is the context of opening a data connection, which ends with ctx too. It
+// is without the traces of ctx, which would be told of a step of the opening.
+func (s *Session) dataDial(ctx context.Context) (dialing context.Context, cancel func()) {
+	dialing, end := context.WithTimeout(context.Background(), s.dataTimeout())
+	stop := context.AfterFunc(ctx, end)
+	return dialing, func() {
+		stop()
+		end()
+	}
 }
 
 // dataTimeout bounds opening a data connection. Where another way is left to

@@ -84,8 +84,8 @@ func (r *reader) WriteTo(w io.Writer) (int64, error) {
 // for a *net.TCPConn and no wrapper of one. As much as the file is in one piece
 // is moved in one call, so that it is not all of it which has to come in time.
 func (r *reader) splice(file *os.File) error {
-	tcp, ok := r.t.d.tcp.(*net.TCPConn)
-	if !ok {
+	tcp := r.t.d.plainTCP()
+	if tcp == nil {
 		return r.pump(file)
 	}
 	const part = 4 << 20

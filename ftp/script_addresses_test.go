@@ -356,12 +356,14 @@ func TestAutoRemembersTheWay(t *testing.T) {
 	})
 }
 
-// blackHole is a Transport to whose data connections nobody answers.
+// blackHole is a Transport, as through a tunnel, to whose data connections nobody
+// answers.
 type blackHole struct{ dialed atomic.Int64 }
 
 func (h *blackHole) DialNet(ctx context.Context, c hawser.Connection, network, addr string) (net.Conn, error) {
 	if h.dialed.Add(1) == 1 {
-		return hawser.Direct{}.DialNet(ctx, c, network, addr)
+		conn, err := hawser.Direct{}.DialNet(ctx, c, network, addr)
+		return struct{ net.Conn }{conn}, err
 	}
 	<-ctx.Done()
 	return nil, ctx.Err()

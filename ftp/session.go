@@ -24,6 +24,7 @@ type Session struct {
 	life      *control.Life
 	settings  hawser.Connection // as dialed: data connections take the same way
 	transport hawser.Transport
+	socket    net.Conn        // below TLS
 	tls       *tlsconf.Client // nil: in the clear
 	wire      *wire.Conn
 	log       *wirelog.Log

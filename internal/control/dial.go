@@ -44,7 +44,8 @@ type Dial struct {
 	Transport  hawser.Transport
 	Log        *wirelog.Log
 	TLS        *tlsconf.Client // nil: in the clear
-	Wire       *wire.Conn      // nil before the server is connected
+	Socket     net.Conn        // below TLS; nil before the server is connected
+	Wire       *wire.Conn      // on top of it
 	Detail     string          // of the last phase
 
 	way *Way
@@ -102,7 +103,7 @@ func (d *Dial) Connect() error {
 		return err
 	}
 	d.Done(conn.RemoteAddr().String())
-	d.Wire = wire.New(conn, opening.Timeout(d.Connection), d.Log)
+	d.Socket, d.Wire = conn, wire.New(conn, opening.Timeout(d.Connection), d.Log)
 	if d.Connection.TLS.Mode == hawser.TLSImplicit {
 		return d.Shake()
 	}

@@ -204,9 +204,14 @@ func (o *Opening) report(detail string, err error) {
 	if errors.As(err, &e) {
 		s.Phase = e.Phase
 	}
-	for _, t := range hawser.ContextTraces(o.parent) {
+	Report(o.parent, o.c.Name, s)
+}
+
+// Report tells the traces of ctx of a step of opening the connection called name.
+func Report(ctx context.Context, name string, s hawser.Step) {
+	for _, t := range hawser.ContextTraces(ctx) {
 		if t.Step != nil {
-			t.Step(o.c.Name, s)
+			t.Step(name, s)
 		}
 	}
 }
