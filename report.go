@@ -19,6 +19,7 @@ type Report struct {
 // A Step is one part of opening a session.
 type Step struct {
 	Phase  Phase
+	Hop    string // the jump host that the step is of, in a Report; "": the connection itself
 	Took   time.Duration
 	Detail string // "SSH-2.0-OpenSSH_9.2", "SHA256:...", without secrets
 	Err    error
@@ -33,7 +34,7 @@ const testing = 8
 // FileSystem and pings anything else. The session is closed afterwards. The
 // steps are in the Report, up to the one that failed.
 func (m *Manager) Test(ctx context.Context, c Connection) Report {
-	r := &recorder{}
+	r := &recorder{name: c.Name}
 	ctx = WithTrace(ctx, &Trace{Step: r.add})
 	err := m.test(ctx, c)
 	return Report{Name: c.Name, Steps: r.take(), Err: err}
@@ -128,11 +129,16 @@ func (m *Manager) testEach(ctx context.Context, workers *sync.WaitGroup, reports
 
 // recorder collects steps, which hooks may report concurrently.
 type recorder struct {
+	name string // of the connection
+
 	mu    sync.Mutex // guards steps
 	steps []Step
 }
 
-func (r *recorder) add(_ string, s Step) {
+func (r *recorder) add(connection string, s Step) {
+	if connection != r.name {
+		s.Hop = connection
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.steps = append(r.steps, s)

@@ -84,7 +84,12 @@ func (s *search) report(ctx context.Context, c hawser.Connection, mode hawser.Da
 		c.FTP.Ports, c.FTP.External = "", ""
 	}
 	r := hawser.Report{Name: c.Name}
-	ctx = hawser.WithTrace(ctx, &hawser.Trace{Step: func(_ string, step hawser.Step) { r.Steps = append(r.Steps, step) }})
+	ctx = hawser.WithTrace(ctx, &hawser.Trace{Step: func(connection string, step hawser.Step) {
+		if connection != c.Name {
+			step.Hop = connection
+		}
+		r.Steps = append(r.Steps, step)
+	}})
 	r.Err = s.d.tryOut(ctx, c, &r)
 	s.secured = s.secured || c.TLS.Mode != hawser.TLSNone && (r.Err == nil || errors.Is(r.Err, hawser.ErrUntrusted))
 	if !s.yield(c, r) || errors.Is(r.Err, hawser.ErrAuth) {

@@ -45,11 +45,14 @@ func (e *Error) Error() string {
 	if e.target {
 		fmt.Fprintf(&b, "%s: %s, says the proxy %s", e.Target, e.what(), e.Proxy)
 	} else {
-		fmt.Fprintf(&b, "proxy %s: %s", e.Proxy, e.Op)
-		if e.Op == OpConnect || e.Op == OpBind || e.Op == OpResolve {
-			b.WriteString(" " + e.Target)
+		b.WriteString("proxy " + e.Proxy + ": ")
+		switch e.Op {
+		case OpConnect, OpBind, OpResolve:
+			b.WriteString(e.Op + " " + e.Target + ": ")
+		case OpTLS, OpLogin:
+			b.WriteString(e.Op + ": ")
 		}
-		b.WriteString(": " + e.what())
+		b.WriteString(e.what())
 	}
 	if e.cure != "" {
 		b.WriteString("; " + e.cure)

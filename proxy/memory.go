@@ -7,10 +7,12 @@ import (
 )
 
 // A memory knows what the HTTP proxies that were used want, so that later dials take
-// one round trip. Its zero value knows nothing. It is safe for concurrent use.
+// one round trip, and which certificates are in use. Its zero value knows nothing.
+// It is safe for concurrent use.
 type memory struct {
-	mu    sync.Mutex // guards known
-	known map[account]scheme
+	mu     sync.Mutex // guards both
+	known  map[account]scheme
+	judges map[meeting]*judge
 }
 
 // An account is a user of a proxy.

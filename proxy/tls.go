@@ -2,35 +2,89 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"net"
+	"sync"
 	"time"
 
-	"github.com/hawser/hawser/internal/opening"
+	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/internal/tlsconf"
 )
 
-// shake makes conn a TLS connection to the proxy, or closes it. The certificate is
-// judged as that of any server, but by itself: nothing of c.TLS applies to it. took
-// is how long the Verifier did.
-func (w *way) shake(ctx context.Context, conn net.Conn) (secure net.Conn, took time.Duration, err error) {
-	client, err := w.client(func(judge func(context.Context) error) error {
-		start := time.Now()
-		defer func() { took += time.Since(start) }()
-		return opening.Unhurried(ctx, judge)
-	})
-	if err != nil {
-		_ = conn.Close()
-		return nil, 0, err
-	}
-	t, err := client.Handshake(ctx, conn)
-	if err != nil {
-		return nil, took, err
-	}
-	return t, took, nil
+// A secured is a TLS connection to a proxy. While it is open, others of the same
+// hawser.Connection to that proxy need no new judgement.
+type secured struct {
+	net.Conn
+	release func() // called once
 }
 
-func (w *way) client(unhurried func(func(context.Context) error) error) (*tlsconf.Client, error) {
-	return tlsconf.New(w.c, tlsconf.Options{
-		Addr: address(w.p), Verifier: w.verifier, Proxy: true, Unhurried: unhurried,
-	})
+// Close closes the connection.
+func (s *secured) Close() error {
+	s.release()
+	return s.Conn.Close()
+}
+
+// CloseWrite ends what is sent.
+func (s *secured) CloseWrite() error { return s.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+
+// shake makes conn a TLS connection to the proxy, or closes it. The certificate is
+// judged as that of any server, but by itself: nothing of c.TLS applies to it.
+func (w *way) shake(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	client, release, err := w.known.judge(w)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	start := time.Now()
+	t, err := client.Handshake(ctx, conn)
+	const patience = time.Second
+	if errors.Is(err, hawser.ErrLost) && time.Since(start) > patience && ctx.Err() == nil {
+		// The proxy may not have waited for the person who judged it. The answer is
+		// known now.
+		if conn, err = w.reach(ctx); err == nil {
+			t, err = client.Handshake(ctx, conn)
+		}
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return &secured{t, release}, nil
+}
+
+// A meeting is of a hawser.Connection, by its name, with an https proxy.
+type meeting struct{ connection, proxy string }
+
+// A judge is what knows whether a proxy's certificate was accepted, for as long as
+// somebody uses it.
+type judge struct {
+	client *tlsconf.Client
+	uses   int
+}
+
+// judge returns what shakes hands for w. The caller releases it.
+func (m *memory) judge(w *way) (client *tlsconf.Client, release func(), err error) {
+	key := meeting{w.c.Name, w.String()}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	j := m.judges[key]
+	if j == nil {
+		client, err := tlsconf.New(w.c, tlsconf.Options{Addr: address(w.p), Verifier: w.verifier, Proxy: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		if m.judges == nil {
+			m.judges = map[meeting]*judge{}
+		}
+		j = &judge{client: client}
+		m.judges[key] = j
+	}
+	j.uses++
+	return j.client, sync.OnceFunc(func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if j.uses--; j.uses == 0 {
+			delete(m.judges, key)
+		}
+	}), nil
 }

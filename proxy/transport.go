@@ -60,6 +60,9 @@ func (t *Transport) DialNet(ctx context.Context, c hawser.Connection, network, a
 	}
 	start := time.Now()
 	conn, err := w.connect(ctx, network, addr)
-	opening.Report(ctx, c.Name, hawser.Step{Phase: hawser.PhaseProxy, Took: time.Since(start), Detail: w.String(), Err: err})
-	return conn, err
+	if err != nil {
+		return nil, err // which whoever opens the connection reports
+	}
+	opening.Report(ctx, c.Name, hawser.Step{Phase: hawser.PhaseProxy, Took: time.Since(start), Detail: w.String()})
+	return conn, nil
 }

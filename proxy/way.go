@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"net"
 	"strconv"
 	"time"
@@ -75,14 +74,7 @@ func (w *way) open(ctx context.Context, t target) (net.Conn, error) {
 	if w.p.Type != hawser.ProxyHTTPS {
 		return conn, nil
 	}
-	secure, took, err := w.shake(ctx, conn)
-	if patience := time.Second; err != nil && took > patience && errors.Is(err, hawser.ErrLost) && ctx.Err() == nil {
-		// The proxy did not wait for the person who judged it. The answer is known now.
-		if conn, err = w.reach(ctx); err != nil {
-			return nil, w.fail(ctx, OpDial, t, err)
-		}
-		secure, _, err = w.shake(ctx, conn)
-	}
+	secure, err := w.shake(ctx, conn)
 	if err != nil {
 		return nil, w.fail(ctx, OpTLS, t, err)
 	}

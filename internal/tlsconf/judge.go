@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 )
 
 // judge decides about the certificate of a control connection.
@@ -23,7 +24,7 @@ func (k *Client) judge(ctx context.Context, cs tls.ConnectionState) error {
 	}
 	run := k.o.Unhurried
 	if run == nil {
-		run = func(fn func(context.Context) error) error { return fn(ctx) }
+		run = func(fn func(context.Context) error) error { return opening.Unhurried(ctx, fn) }
 	}
 	verdict := fmt.Errorf("%w: nobody judged the certificate", hawser.ErrUntrusted)
 	err := run(func(ctx context.Context) error {

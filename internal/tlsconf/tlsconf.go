@@ -31,8 +31,7 @@ type Options struct {
 	// Connection.TLS applies to it, and the name is proxy.host.
 	Proxy bool
 	// Unhurried runs the Verifier, which may ask a person, under a context of
-	// its choice, such as opening.Opening.Unhurried does. Nil runs it at once
-	// under the context of the handshake.
+	// its choice. Nil is opening.Unhurried with the context of the handshake.
 	Unhurried func(func(context.Context) error) error
 }
 
