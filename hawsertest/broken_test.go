@@ -26,7 +26,7 @@ type broken struct {
 const chosen = "HAWSERTEST_BROKEN"
 
 func allBroken() []broken {
-	return slices.Concat(brokenRegistries(), brokenDialers(), brokenFileSystems(), brokenMailers(), brokenRunners())
+	return slices.Concat(brokenRegistries(), brokenDialers(), brokenFileSystems(), brokenMailers(), brokenRunners(), brokenTransports())
 }
 
 // children is how many processes run at once. Most of them wait for a bound
@@ -99,7 +99,7 @@ func TestEachRuleCatchesABrokenFake(t *testing.T) {
 		assert.False(t, names[b.rule+b.name], "two broken fakes are called %q", b.name)
 		names[b.rule+b.name] = true
 	}
-	rules := slices.Concat(ruleNames(registryRules()), ruleNames(dialerRules()), ruleNames(fileSystemRules()), ruleNames(mailerRules()))
+	rules := slices.Concat(ruleNames(registryRules()), ruleNames(dialerRules()), ruleNames(fileSystemRules()), ruleNames(mailerRules()), ruleNames(transportRules()))
 	if len(brokenRunners()) > 0 { // they need a shell
 		rules = append(rules, ruleNames(runnerRules())...)
 	}

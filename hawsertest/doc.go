@@ -1,5 +1,5 @@
-// Package hawsertest holds conformance suites for authors of registries, drivers
-// and verifiers. Each suite is one call in a test of the author's own:
+// Package hawsertest holds conformance suites for authors of registries, drivers,
+// transports and verifiers. Each suite is one call in a test of the author's own:
 //
 //	func TestConformance(t *testing.T) {
 //		hawsertest.TestFileSystem(t, func(t *testing.T) hawser.FileSystem {
