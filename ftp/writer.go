@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -163,20 +164,32 @@ func (w *writer) complete() error {
 		if err := w.t.d.out.flush(); err != nil {
 			return w.failed(err)
 		}
-		if err := closeTLS(conn, w.t.d.tcp); err != nil {
+		if err := w.closeTLS(conn); err != nil {
 			return w.failed(err)
 		}
 	}
 	return w.t.finish()
 }
 
-func closeTLS(conn *tls.Conn, tcp io.Closer) error {
+func (w *writer) closeTLS(conn *tls.Conn) error {
 	if err := conn.CloseWrite(); err != nil {
 		return err
 	}
-	half, ok := tcp.(interface{ CloseWrite() error })
+	half, ok := w.t.d.tcp.(interface{ CloseWrite() error })
 	if !ok {
 		return nil
+	}
+	// Most proxies (squid, tinyproxy, microsocks) end a tunnel in both directions
+	// when one is closed, and reset what leads to the server if they have not yet
+	// passed on what it said, by which it loses what is on its way. So there the
+	// server's answer to the close of TLS comes first.
+	if _, direct := half.(*net.TCPConn); !direct {
+		if answersClose(conn) {
+			return nil
+		}
+		if err := w.t.step(); err != nil { // time for the rest
+			return err
+		}
 	}
 	if err := half.CloseWrite(); err != nil {
 		return err
@@ -184,4 +197,14 @@ func closeTLS(conn *tls.Conn, tcp io.Closer) error {
 	// What comes is thrown away, and so is the way it ends: the reply counts.
 	_, _ = io.Copy(io.Discard, conn)
 	return nil
+}
+
+// answersClose waits a moment for the end of what the server says.
+func answersClose(conn *tls.Conn) bool {
+	const moment = time.Second
+	if conn.SetReadDeadline(time.Now().Add(moment)) != nil {
+		return false
+	}
+	_, err := io.Copy(io.Discard, conn)
+	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
