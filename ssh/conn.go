@@ -25,6 +25,8 @@ type socket struct {
 	heard   atomic.Int64 // when a byte last came, in nanoseconds since start
 	log     *wirelog.Log
 	opening []byte // what came of the lines before the key exchange; nil after
+	pulse   *pulse
+	poison  atomic.Pointer[func()] // has x/crypto write; nil during the handshake
 
 	mu    sync.Mutex // guards all below
 	held  []byte     // the head of a packet, to be sent with its tail
@@ -33,14 +35,19 @@ type socket struct {
 }
 
 func newSocket(c net.Conn, log *wirelog.Log) *socket {
-	s := &socket{Conn: c, start: time.Now(), log: log, opening: []byte{}}
+	s := &socket{Conn: c, start: time.Now(), log: log, opening: []byte{}, pulse: newPulse()}
 	s.reader = bufio.NewReaderSize(c, readBuffer)
 	return s
 }
 
 // Read is called by one goroutine, that of x/crypto's transport.
 func (s *socket) Read(p []byte) (int, error) {
+	s.pulse.begin()
 	n, err := s.reader.Read(p)
+	s.pulse.end(err)
+	if err != nil {
+		s.stopWriting()
+	}
 	if n > 0 {
 		s.heard.Store(int64(time.Since(s.start)))
 		if s.opening != nil {
@@ -56,8 +63,12 @@ const writerSize = 4096
 
 // Write sends p, but keeps what looks like the head of a packet for the rest,
 // so that each packet is one system call and goes out in full segments. A head
-// without a tail, a packet of just that size, goes out a moment later.
+// without a tail, a packet of just that size, goes out a moment later. Where
+// nothing comes any more, nothing is sent.
 func (s *socket) Write(p []byte) (int, error) {
+	if err := s.pulse.over(); err != nil {
+		return 0, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -102,6 +113,23 @@ func (s *socket) sendHeld(tail []byte) error {
 	_, s.err = both.WriteTo(s.Conn)
 	s.held = s.held[:0]
 	return s.err
+}
+
+// stopWriting has x/crypto find that it cannot write, before Read tells it that the
+// connection broke: to what it sends after it closed its channels, and before it
+// knows, it waits for an answer for ever. The first error of Write it keeps to
+// itself, so something must be written for that.
+func (s *socket) stopWriting() {
+	_ = s.Conn.Close() // unblocks a Write
+	if write := s.poison.Load(); write != nil {
+		(*write)()
+	}
+}
+
+// Close closes the connection, also for x/crypto, which does so when it gives up.
+func (s *socket) Close() error {
+	s.pulse.end(net.ErrClosed)
+	return s.Conn.Close()
 }
 
 // silence is how long no byte has come.

@@ -52,6 +52,8 @@ func newSession(c hawser.Connection, conn xssh.Conn, sock *socket, log *wirelog.
 		shut:  make(chan struct{}),
 	}
 	s.calls = &bounded.Caller{Timeout: opening.Timeout(c), Silence: sock.silence, Lost: s.end}
+	poison := s.poison
+	sock.poison.Store(&poison)
 	s.calls.Go(func() { refuseChannels(channels) })
 	s.calls.Go(func() { xssh.DiscardRequests(requests) }) // also answers the server's keepalives
 	s.calls.Go(func() {
@@ -67,6 +69,27 @@ func newSession(c hawser.Connection, conn xssh.Conn, sock *socket, log *wirelog.
 // withoutSecrets keeps of c what a session needs for its errors.
 func withoutSecrets(c hawser.Connection) hawser.Connection {
 	return hawser.Connection{Name: c.Name, Protocol: c.Protocol, Host: c.Host, Port: c.Port}
+}
+
+// poison has x/crypto write something that is never sent; see
+// [socket.stopWriting]. It does not wait for long, because in the middle of a key
+// exchange x/crypto writes nothing else.
+func (s *Session) poison() {
+	const moment = 100 * time.Millisecond
+	done := make(chan struct{})
+	started := s.calls.Go(func() {
+		defer close(done)
+		_, _, _ = s.conn.SendRequest("ignored", false, nil)
+	})
+	if !started { // nothing else is sent either
+		return
+	}
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }
 
 func refuseChannels(channels <-chan xssh.NewChannel) {
@@ -179,6 +202,31 @@ func (s *Session) settle(err error) error {
 	case <-timer.C:
 		return err
 	}
+}
+
+// lost is why the session is over, which matches hawser.ErrLost, or nil while it
+// lives. It is for whoever is told by x/crypto that a channel ended.
+func (s *Session) lost() error {
+	err := s.socket.pulse.verdict()
+	if err == nil {
+		return nil
+	}
+	cause := s.broken(err)
+	if !errors.Is(cause, hawser.ErrLost) { // closed here, but not by who asks
+		cause = fmt.Errorf("%w: %w", hawser.ErrLost, cause)
+	}
+	return cause
+}
+
+// broken ends the session, if it has not ended, because of an err that only a
+// connection that broke can give, and returns the cause.
+func (s *Session) broken(err error) error {
+	err = s.settle(err)
+	if !errors.Is(err, hawser.ErrLost) {
+		err = fmt.Errorf("%w: %w", hawser.ErrLost, err)
+	}
+	s.end(err)
+	return s.Cause()
 }
 
 func (s *Session) opened() {
