@@ -29,11 +29,13 @@ import (
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/certs"
+	"github.com/hawser/hawser/proxy"
 	"github.com/hawser/hawser/smtp"
+	"github.com/hawser/hawser/ssh"
 	"github.com/hawser/hawser/standard"
 )
 
-var _ = []any{context.Canceled, errors.New, fmt.Sprint, io.EOF, os.Stdin, certs.Memory, smtp.File, standard.New}
+var _ = []any{context.Canceled, errors.New, fmt.Sprint, io.EOF, os.Stdin, certs.Memory, proxy.OpDial, smtp.File, ssh.Dialer{}, standard.New}
 
 func main() {}
 

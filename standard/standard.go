@@ -5,11 +5,14 @@
 package standard
 
 import (
+	"errors"
 	"maps"
+	"os"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/certs"
 	"github.com/hawser/hawser/ftp"
+	"github.com/hawser/hawser/proxy"
 	"github.com/hawser/hawser/sftp"
 	"github.com/hawser/hawser/smtp"
 	"github.com/hawser/hawser/ssh"
@@ -20,29 +23,55 @@ type Options struct {
 	Trust     certs.Store           // nil: memory, so unknown servers are refused
 	Ask       certs.Asker           // nil: nobody is asked
 	Secrets   hawser.SecretResolver // nil: env and file
-	Transport hawser.Transport      // nil: hawser.Direct
+	Transport hawser.Transport      // reaches servers, proxies and jump hosts; nil: hawser.Direct
 	Dialers   hawser.Mux            // added to, or replacing, the drivers of this module
+	// Environment has connections without a Proxy and a Via heed all_proxy, no_proxy
+	// and the like; see proxy.FromEnvironment.
+	Environment bool
 }
 
-// New returns a Manager for the connections of reg: every driver, under one
-// Verifier, with three attempts at what is worth trying again. The caller
-// closes it.
+// New returns a Manager for the connections of reg: every driver, through the
+// proxies and jump hosts that connections name, under one Verifier, with three
+// attempts at what is worth trying again. The caller closes it, and with it the
+// sessions of the jump hosts.
 func New(reg hawser.Registry, o Options) *hawser.Manager {
 	trust := o.Trust
 	if trust == nil {
 		trust = certs.Memory()
 	}
 	verifier := &certs.Verifier{Store: trust, Ask: o.Ask}
+	way, jump := o.transports(verifier)
 	drivers := hawser.Mux{
-		hawser.FTP:  ftp.Dialer{Transport: o.Transport, Verifier: verifier},
-		hawser.SSH:  ssh.Dialer{Transport: o.Transport, Verifier: verifier},
-		hawser.SFTP: sftp.Dialer{Transport: o.Transport, Verifier: verifier},
-		hawser.SMTP: smtp.Dialer{Transport: o.Transport, Verifier: verifier},
+		hawser.FTP:  ftp.Dialer{Transport: way, Verifier: verifier},
+		hawser.SSH:  ssh.Dialer{Transport: way, Verifier: verifier},
+		hawser.SFTP: sftp.Dialer{Transport: way, Verifier: verifier},
+		hawser.SMTP: smtp.Dialer{Transport: way, Verifier: verifier},
 	}
 	maps.Copy(drivers, o.Dialers)
 	return &hawser.Manager{
 		Registry: reg,
-		Dialer:   &hawser.Retry{Dialer: drivers},
+		Dialer:   closing{&hawser.Retry{Dialer: drivers}, jump},
 		Secrets:  o.Secrets,
 	}
 }
+
+// transports returns the way to every server: through a proxy, which is reached
+// through a jump host, which is reached the same way.
+func (o Options) transports(verifier hawser.Verifier) (hawser.Transport, *ssh.Jump) {
+	jump := &ssh.Jump{Base: o.Transport}
+	way := &proxy.Transport{Base: jump, Verifier: verifier}
+	if o.Environment {
+		way.Default = proxy.FromEnvironment(os.Getenv)
+	}
+	jump.Dialer = ssh.Dialer{Transport: way, Verifier: verifier}
+	return way, jump
+}
+
+// closing is a Dialer with which the jump hosts are closed.
+type closing struct {
+	*hawser.Retry
+	jump *ssh.Jump
+}
+
+// Close closes the drivers, and then what they go through.
+func (c closing) Close() error { return errors.Join(c.Retry.Close(), c.jump.Close()) }

@@ -1,7 +1,8 @@
 // Quickstart shows hawser at work: stored connections, a file that goes to a
 // server and comes back the same, a command, the wire log, a server that is
 // refused because it is not the one it should be, a certificate that is refused
-// until somebody accepts it, and a mail of which each recipient has its result.
+// until somebody accepts it, a server behind a proxy and a jump host, and a mail of
+// which each recipient has its result.
 //
 //	go run ./examples/quickstart
 //
@@ -68,6 +69,7 @@ func runEmbedded(ctx context.Context, o options, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, servers.close()) }()
 
 	files, shell, drop, post := connections(servers)
+	far, bastion := servers.behind(files)
 	// One way to trust a server: a store of host keys and certificates, here in
 	// memory. certs.File and, of host keys, certs.KnownHosts keep one on disk.
 	trust := certs.Memory()
@@ -79,7 +81,7 @@ func runEmbedded(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	// A Registry says what a name means; a Manager opens sessions by name.
-	m := standard.New(hawser.NewMemory(files, shell, drop, post), standard.Options{Trust: trust})
+	m := standard.New(hawser.NewMemory(files, shell, drop, far, bastion, post), standard.Options{Trust: trust})
 	defer func() { err = errors.Join(err, m.Close()) }()
 
 	s := &story{m: m, options: o, screen: newScreen(out)}
@@ -97,6 +99,9 @@ func runEmbedded(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	if err := s.acceptCertificate(ctx, trust, drop); err != nil {
+		return err
+	}
+	if err := s.goFar(ctx, far); err != nil {
 		return err
 	}
 	return s.mail(ctx, "mail", servers.mail.Mails)
@@ -159,6 +164,9 @@ func (s *story) test(ctx context.Context, c hawser.Connection) hawser.Report {
 		detail := step.Detail
 		if step.Err != nil {
 			detail = "FAILED"
+		}
+		if step.Hop != "" {
+			detail = step.Hop + ": " + detail
 		}
 		s.say("%-8s %8s  %s", step.Phase, short(step.Took), detail)
 	}

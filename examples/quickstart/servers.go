@@ -18,17 +18,22 @@ import (
 
 // servers are what a newcomer does not have at hand: an SFTP server, an SSH
 // server that sees the same directory, one with a host key that nobody expects,
-// an FTP server with a certificate that nobody knows, and a mail server. They
-// stand for servers elsewhere; nothing here is needed to use hawser.
+// an FTP server with a certificate that nobody knows, a mail server, and a proxy
+// behind a jump host. They stand for servers elsewhere; nothing here is needed to
+// use hawser.
 type servers struct {
-	files, shell, impostor, post address
-	user, password               string
+	files, shell, impostor, bastion, post address
+	user, password                        string
 
 	root    string // what those for files serve
 	running []*testserver.SSH
 	drop    *testserver.FTP
 	mail    *testserver.SMTP
+	proxy   *testserver.Proxy
 }
+
+// hidden is the name of the SFTP server that the proxy alone knows.
+const hidden = "files.inside.example"
 
 // An address is what the administrator of a server tells its users.
 type address struct {
@@ -43,7 +48,7 @@ func startServers() (*servers, error) {
 		return nil, err
 	}
 	s := &servers{root: root, user: "jobs", password: rand.Text()}
-	for _, at := range []*address{&s.files, &s.shell, &s.impostor} {
+	for _, at := range []*address{&s.files, &s.shell, &s.impostor, &s.bastion} {
 		if *at, err = s.start(); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
@@ -54,6 +59,11 @@ func startServers() (*servers, error) {
 	if err == nil {
 		err = s.startMail()
 	}
+	if err == nil {
+		s.proxy, err = testserver.StartProxy(testserver.ProxyConfig{
+			User: s.user, Password: s.password, Hosts: map[string]string{hidden: s.files.host},
+		})
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -63,6 +73,7 @@ func startServers() (*servers, error) {
 func (s *servers) start() (address, error) {
 	server, err := testserver.StartSSH(testserver.SSHConfig{
 		Passwords: map[string]string{s.user: s.password}, Root: s.root, Limits: true, Exec: runBuiltin,
+		Forward: func(addr string) (string, error) { return addr, nil },
 	})
 	if err != nil {
 		return address{}, err
@@ -86,6 +97,9 @@ func (s *servers) startMail() (err error) {
 
 func (s *servers) close() error {
 	var errs []error
+	if s.proxy != nil {
+		errs = append(errs, s.proxy.Close())
+	}
 	if s.mail != nil {
 		errs = append(errs, s.mail.Close())
 	}

@@ -52,6 +52,9 @@ func (a admin) test(ctx context.Context, c hawser.Connection) error {
 		if step.Err != nil {
 			detail = "FAILED"
 		}
+		if step.Hop != "" {
+			detail = step.Hop + ": " + detail
+		}
 		fmt.Fprintf(a.out, "    %-8s %8s  %s\n", step.Phase, step.Took.Round(10*time.Microsecond), detail)
 	}
 	return report.Err
