@@ -63,7 +63,12 @@ func (Direct) DialNet(ctx context.Context, c Connection, network, addr string) (
 		return nil, &FieldError{Field: "via", Problem: "this program was built without a transport for jump hosts"}
 	}
 	d := net.Dialer{ControlContext: resolveStep(ctx, c)}
-	return d.DialContext(ctx, network, addr)
+	conn, err := d.DialContext(ctx, network, addr)
+	if deadline, ok := ctx.Deadline(); err != nil && ok && !time.Now().Before(deadline) {
+		// Package net looks at the deadline by itself, and calls it a timeout.
+		return nil, &net.OpError{Op: "dial", Net: network, Err: context.DeadlineExceeded}
+	}
+	return conn, err
 }
 
 // resolveStep returns a hook of net.Dialer that reports the end of name

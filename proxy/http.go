@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 )
 
 // maxAnswer bounds the head of an answer, in bytes, and what is read of a body to
@@ -69,7 +70,7 @@ func (w *way) attempt(ctx context.Context, talk *dialogue, t target, l *login) (
 	switch {
 	case err == nil:
 		return r, nil
-	case errors.As(err, &odd) && ctx.Err() == nil:
+	case errors.As(err, &odd) && !opening.IsOver(ctx):
 		return nil, w.oddAnswer(t, odd)
 	}
 	return nil, w.refine(ctx, OpConnect, t, err)
@@ -78,14 +79,28 @@ func (w *way) attempt(ctx context.Context, talk *dialogue, t target, l *login) (
 // A dialogue is the requests and answers on one connection to a proxy.
 type dialogue struct {
 	conn   net.Conn
-	bound  *io.LimitedReader
-	reader *bufio.Reader
+	stream *stream
+	bound  *io.LimitedReader // of stream
+	reader *bufio.Reader     // of bound
 }
 
 func newDialogue(conn net.Conn) *dialogue {
-	d := &dialogue{conn: conn, bound: &io.LimitedReader{R: conn}}
+	d := &dialogue{conn: conn, stream: &stream{Reader: conn}}
+	d.bound = &io.LimitedReader{R: d.stream}
 	d.reader = bufio.NewReader(d.bound)
 	return d
+}
+
+// A stream remembers that it broke, for net/http calls half a line malformed.
+type stream struct {
+	io.Reader
+	err error
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.err = err
+	return n, err
 }
 
 // rest is what came behind the answer: the target may have spoken first.
@@ -137,17 +152,11 @@ func (d *dialogue) answer(r *http.Request) (*http.Response, error) {
 		return answer, nil
 	case d.bound.N <= 0:
 		return nil, &notHTTP{problem: fmt.Sprintf("the head of its answer is longer than %d bytes", maxAnswer), first: 'H'}
-	case isBroken(err):
-		return nil, err
+	case d.stream.err != nil:
+		return nil, d.stream.err
 	}
 	// net/http quotes the line that it does not understand, however long it is.
 	return nil, &notHTTP{problem: "its answer is malformed", first: 'H'}
-}
-
-// isBroken reports whether err is of the connection and not of what was read.
-func isBroken(err error) bool {
-	var network net.Error
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network)
 }
 
 // next makes the dialogue ready for another request, and reports whether it can be.

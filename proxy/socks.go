@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 )
 
 // A command is what a SOCKS proxy is asked to do, in either version.
@@ -81,7 +82,7 @@ func (w *way) locate(ctx context.Context, t target, v socks) ([]target, error) {
 		found, err := t.resolve(ctx, network)
 		if err != nil {
 			e := w.fail(ctx, OpResolve, t, err)
-			e.target = ctx.Err() == nil
+			e.target = !opening.IsOver(ctx)
 			return nil, e
 		}
 		return found, nil
@@ -124,7 +125,7 @@ func (w *way) ask(ctx context.Context, t target, v socks, cmd command) (net.Conn
 func (w *way) refine(ctx context.Context, op string, t target, err error) error {
 	var e *Error
 	switch {
-	case errors.As(err, &e) && ctx.Err() == nil:
+	case errors.As(err, &e) && !opening.IsOver(ctx):
 		return e
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = fmt.Errorf("it hung up instead of an answer: %w", io.ErrUnexpectedEOF)

@@ -29,10 +29,26 @@ func TestParseTarget(t *testing.T) {
 func TestParseTargetRefuses(t *testing.T) {
 	t.Parallel()
 	for _, row := range [][2]string{
-		{"udp", "h:1"}, {"unix", "/a"}, {"", "h:1"},
-		{"tcp", "h"}, {"tcp", "h:"}, {"tcp", "h:0"}, {"tcp", "h:65536"}, {"tcp", "h:-1"}, {"tcp", "h:ftp"}, {"tcp", ":1"},
-		{"tcp", "h\r\nX: y:1"}, {"tcp", "h\x00:1"}, {"tcp", "h h:1"}, {"tcp", "h\x7f:1"}, {"tcp", "u@h:1"}, {"tcp", "h/x:1"},
-		{"tcp", strings.Repeat("h", 256) + ":1"}, {"tcp4", "[::1]:1"}, {"tcp6", "127.0.0.1:1"}, {"tcp", "::1:1"},
+		{"udp", "h:1"},
+		{"unix", "/a"},
+		{"", "h:1"},
+		{"tcp", "h"},
+		{"tcp", "h:"},
+		{"tcp", "h:0"},
+		{"tcp", "h:65536"},
+		{"tcp", "h:-1"},
+		{"tcp", "h:ftp"},
+		{"tcp", ":1"},
+		{"tcp", "h\r\nX: y:1"},
+		{"tcp", "h\x00:1"},
+		{"tcp", "h h:1"},
+		{"tcp", "h\x7f:1"},
+		{"tcp", "u@h:1"},
+		{"tcp", "h/x:1"},
+		{"tcp", strings.Repeat("h", 256) + ":1"},
+		{"tcp4", "[::1]:1"},
+		{"tcp6", "127.0.0.1:1"},
+		{"tcp", "::1:1"},
 	} {
 		_, err := parseTarget(row[0], row[1])
 		require.Error(t, err, "%q", row)

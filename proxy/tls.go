@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 	"github.com/hawser/hawser/internal/tlsconf"
 )
 
@@ -38,7 +39,7 @@ func (w *way) shake(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	start := time.Now()
 	t, err := client.Handshake(ctx, conn)
 	const patience = time.Second
-	if errors.Is(err, hawser.ErrLost) && time.Since(start) > patience && ctx.Err() == nil {
+	if errors.Is(err, hawser.ErrLost) && time.Since(start) > patience && !opening.IsOver(ctx) {
 		// The proxy may not have waited for the person who judged it. The answer is
 		// known now.
 		if conn, err = w.reach(ctx); err == nil {

@@ -43,7 +43,7 @@ func (w *way) connect(ctx context.Context, network, addr string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	if ctx.Err() != nil {
+	if opening.IsOver(ctx) {
 		return nil, opening.Ended(ctx)
 	}
 	switch w.p.Type {
@@ -59,7 +59,7 @@ func (w *way) connect(ctx context.Context, network, addr string) (net.Conn, erro
 
 // fail is an Error of the proxy. Where ctx has ended, that is the cause.
 func (w *way) fail(ctx context.Context, op string, t target, err error) *Error {
-	if ctx.Err() != nil {
+	if opening.IsOver(ctx) {
 		err = opening.Ended(ctx)
 	}
 	return &Error{Proxy: w.String(), Target: t.addr, Op: op, Err: err}

@@ -113,11 +113,21 @@ func Unhurried(ctx context.Context, fn func(context.Context) error) error {
 	return fn(ctx)
 }
 
-// Ended is the error of what ctx, which has ended, cut short: that of the time
-// that was up, where ctx is the Context of a dial, and else the context's own.
+// IsOver reports whether ctx has ended, or is about to because its deadline has
+// passed: package net looks at that by itself, and may be the first to see it.
+func IsOver(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
+}
+
+// Ended is the error of what ctx, which is over, cut short: that of the time that
+// was up, where ctx is the Context of a dial, and else the context's own.
 func Ended(ctx context.Context) error {
 	if cause := context.Cause(ctx); errors.Is(cause, os.ErrDeadlineExceeded) {
 		return cause
+	}
+	if ctx.Err() == nil {
+		return context.DeadlineExceeded
 	}
 	return ctx.Err()
 }

@@ -1,0 +1,67 @@
+package proxy_test
+
+import (
+	"testing"
+
+	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/hawsertest"
+	"github.com/hawser/hawser/internal/testserver"
+	"github.com/hawser/hawser/proxy"
+)
+
+func TestTransport(t *testing.T) {
+	for _, f := range fronts(t) {
+		t.Run(f.name, f.conforms)
+	}
+	t.Run("socks5h behind http", func(t *testing.T) {
+		all := fronts(t)
+		first, last := all[0], all[7]
+		c := hawser.Connection{Name: "box", Protocol: hawser.SSH, Proxy: last.proxy}
+		hawsertest.TestTransport(t, hawsertest.TransportHarness{Transport: &proxy.Transport{Base: first.dialer()}, Connection: c})
+	})
+}
+
+func TestTransportThroughRealProxies(t *testing.T) {
+	type configs = testserver.ProxyServerConfig
+	for _, row := range []struct {
+		name        string
+		start       func(testing.TB, configs) *testserver.ProxyServer
+		cfg         configs
+		kind        hawser.ProxyType
+		noHalfClose bool
+	}{
+		{"squid", testserver.Squid, configs{}, hawser.ProxyHTTP, true},
+		{"squid with Basic", testserver.Squid, configs{Auth: testserver.ProxyBasic}, hawser.ProxyHTTP, true},
+		{"squid with Digest", testserver.Squid, configs{Auth: testserver.ProxyDigest}, hawser.ProxyHTTP, true},
+		{"squid over TLS", testserver.Squid, configs{Auth: testserver.ProxyBasic, TLS: true}, hawser.ProxyHTTPS, true},
+		{"tinyproxy with Basic", testserver.Tinyproxy, configs{Auth: testserver.ProxyBasic}, hawser.ProxyHTTP, true},
+		{"microsocks with a login", testserver.Microsocks, configs{Auth: testserver.ProxyPassword}, hawser.ProxySOCKS5H, true},
+		{"dante by socks4", testserver.Dante, configs{}, hawser.ProxySOCKS4, false},
+		{"dante by socks5", testserver.Dante, configs{}, hawser.ProxySOCKS5, false},
+		{"dante by socks5h with a login", testserver.Dante, configs{Auth: testserver.ProxyPassword}, hawser.ProxySOCKS5H, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := frontOf(row.kind, row.start(t, row.cfg), row.cfg)
+			f.noHalfClose = row.noHalfClose
+			f.conforms(t)
+		})
+	}
+}
+
+// frontOf is the front of a real proxy.
+func frontOf(kind hawser.ProxyType, s *testserver.ProxyServer, cfg testserver.ProxyServerConfig) front {
+	f := front{name: string(kind), proxy: hawser.Proxy{Type: kind, Host: s.Host, Port: s.Port}}
+	if kind == hawser.ProxyHTTPS {
+		f.proxy.Port, f.verifier = s.TLSPort, trusted{s.Identity}
+	}
+	if cfg.Auth != "" {
+		f.proxy.User, f.proxy.Password = s.User, hawser.NewSecret(s.Password)
+	}
+	return f
+}
+
+// conforms runs the suite. Rules count goroutines, so none runs beside another test.
+func (f front) conforms(t *testing.T) {
+	c := hawser.Connection{Name: "box", Protocol: hawser.SSH, Proxy: f.proxy}
+	hawsertest.TestTransport(t, hawsertest.TransportHarness{Transport: f.transport(), Connection: c, NoHalfClose: f.noHalfClose})
+}
