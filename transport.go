@@ -35,7 +35,8 @@ type Binder interface {
 
 // A Binding is a port that waits for one connection.
 type Binding interface {
-	// Addr is where the server is to connect to.
+	// Addr is where the server is to connect to. Its address is unspecified where
+	// the proxy does not tell which it has.
 	Addr() netip.AddrPort
 	// Accept waits for the connection, whose RemoteAddr is where it comes from.
 	// It is called once. The caller closes the connection, with which the

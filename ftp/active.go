@@ -92,7 +92,11 @@ func portRange(text string) (first, last int, err error) {
 // behind NAT.
 func (s *Session) announce(addr netip.AddrPort) error {
 	ip := addr.Addr().Unmap().WithZone("")
-	if external := s.settings.FTP.External; external != "" {
+	external := s.settings.FTP.External
+	if external == "" && ip.IsUnspecified() {
+		return &wayError{active, fmt.Errorf("%w: the proxy does not say at which address the server is to connect; set ftp.external", errors.ErrUnsupported)}
+	}
+	if external != "" {
 		var err error
 		if ip, err = netip.ParseAddr(external); err != nil {
 			return &hawser.FieldError{Field: "ftp.external", Problem: "is not an IP address"}

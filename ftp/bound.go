@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,6 +21,11 @@ func (b *boundConn) abandon() { _ = b.binding.Close() }
 
 // prepareBound has the proxy listen, and tells the server where.
 func (s *Session) prepareBound(ctx context.Context, binder hawser.Binder) (opener, error) {
+	if _, err := netip.ParseAddr(s.host()); err != nil && !s.protected() {
+		// The proxy resolves the name, so whether it is the server that connects
+		// could not be told, and in the clear nothing else would tell it.
+		return nil, &wayError{active, fmt.Errorf("%w: the address of %s is not known here, so that anybody could take its place; protect the data, or set proxy.type to socks5", errors.ErrUnsupported, s.host())}
+	}
 	binding, cancel := s.dataDial(ctx)
 	defer cancel()
 	bound, err := binder.Bind(binding)
@@ -27,7 +33,7 @@ func (s *Session) prepareBound(ctx context.Context, binder hawser.Binder) (opene
 	case ctx.Err() != nil && err != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, &wayError{active, fmt.Errorf("the proxy opens no port for the server: %w", err)}
+		return nil, ofWay(active, fmt.Errorf("the proxy opens no port for the server: %w", err))
 	}
 	b := &boundConn{s, bound}
 	if err := s.announce(bound.Addr()); err != nil {
@@ -52,9 +58,8 @@ func (b *boundConn) connect(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// checkPeer refuses a data connection that comes from elsewhere than the server. A
-// proxy knows that too, for it was told for whom the port is. So where the server's
-// name is for the proxy to resolve, and not to be asked for here, it is left to it.
+// checkPeer refuses a data connection that comes from elsewhere than the server.
+// Where the server's name is for the proxy to resolve, the certificate tells.
 func (s *Session) checkPeer(remote net.Addr) error {
 	peer, _, err := net.SplitHostPort(remote.String())
 	if err != nil || sameHost(peer, s.host()) {

@@ -81,6 +81,15 @@ func (e *wayError) Error() string {
 
 func (e *wayError) Unwrap() error { return e.err }
 
+// ofWay is err of opening a data connection in a way, unless a proxy has refused the
+// login or is not trusted: another way would have it refuse that once more.
+func ofWay(w way, err error) error {
+	if errors.Is(err, hawser.ErrAuth) || errors.Is(err, hawser.ErrUntrusted) {
+		return fmt.Errorf("data connection: %w", err)
+	}
+	return &wayError{w, err}
+}
+
 func isOfWay(err error) bool {
 	var w *wayError
 	return errors.As(err, &w)
@@ -102,7 +111,7 @@ func (s *Session) openDataBy(ctx context.Context, w way, line string, restart in
 		return nil, err
 	}
 	if err := d.protect(ctx); err != nil {
-		d.drop()
+		d.reset() // without TLS the server takes nothing for a file
 		return nil, s.afterData(err, d)
 	}
 	return d, nil
@@ -181,13 +190,18 @@ func (s *Session) afterData(err error, d *data) error {
 // drop closes the data connection in a way that the server cannot take for the
 // end of a file: by a reset.
 func (d *data) drop() {
-	tcp, ok := d.tcp.(interface{ SetLinger(int) error })
-	if ok {
-		_ = tcp.SetLinger(0)
-	} else {
-		// Through a tunnel there are no resets, so the one who would say that the
-		// file is complete has to be gone first.
+	if _, direct := d.tcp.(*net.TCPConn); !direct && d.isUpload() {
+		// A tunnel knows no reset, and of the proxies dante alone passes one on. So
+		// the one who would say that the file is complete has to be gone first.
 		_ = d.s.wire.Close()
+	}
+	d.reset()
+}
+
+// reset closes the data connection, by a reset where there are any.
+func (d *data) reset() {
+	if tcp := d.plainTCP(); tcp != nil {
+		_ = tcp.SetLinger(0)
 	}
 	_ = d.tcp.Close()
 }

@@ -45,7 +45,7 @@ func (s *Session) passiveBy(ctx context.Context) (opener, error) {
 	case ctx.Err() != nil && err != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, &wayError{passive, err}
+		return nil, ofWay(passive, err)
 	}
 	return &passiveConn{conn}, nil
 }

@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -28,34 +28,26 @@ func (w *way) bind(ctx context.Context, t target, v socks) (hawser.Binding, erro
 	if err != nil {
 		return nil, err
 	}
-	addr, err := w.reachable(ctx, raw, b)
-	if err != nil {
+	addr := reachable(raw, b)
+	if addr.Port() == 0 {
 		_ = raw.Close()
-		return nil, w.fail(ctx, OpBind, t, err)
+		return nil, w.fail(ctx, OpBind, t, errors.New("the proxy names no port"))
 	}
 	return &binding{w: w, t: t, v: v, raw: raw, addr: addr}, nil
 }
 
 // reachable is where b can be reached. Many proxies say 0.0.0.0 and mean the
-// address at which they are reached themselves.
-func (w *way) reachable(ctx context.Context, raw net.Conn, b bound) (netip.AddrPort, error) {
-	host := b.name
-	switch {
-	case b.port == 0:
-		return netip.AddrPort{}, fmt.Errorf("the proxy names no port")
-	case host == "" && !b.ip.IsUnspecified():
-		return netip.AddrPortFrom(b.ip, b.port), nil
-	case host == "":
-		if own, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil {
-			return netip.AddrPortFrom(own.Addr().Unmap().WithZone(""), b.port), nil
-		}
-		host = w.p.Host // it is reached by name, through a tunnel
+// address at which they are reached themselves, which is known unless that is a name
+// too. No name is looked up: it may mean something else here.
+func reachable(raw net.Conn, b bound) netip.AddrPort {
+	if b.ip.IsValid() && !b.ip.IsUnspecified() {
+		return netip.AddrPortFrom(b.ip, b.port)
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return netip.AddrPort{}, err
+	own, err := netip.ParseAddrPort(raw.RemoteAddr().String())
+	if err != nil || b.name != "" {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), b.port)
 	}
-	return netip.AddrPortFrom(ips[0].Unmap(), b.port), nil
+	return netip.AddrPortFrom(own.Addr().Unmap().WithZone(""), b.port)
 }
 
 // Addr is where the target is to connect to.
@@ -72,12 +64,7 @@ func (b *binding) Accept(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, b.w.refine(ctx, OpBind, b.t, err)
 	}
-	remote := b.t
-	if from.ip.IsValid() {
-		remote.port = from.port
-		remote = remote.at(from.ip)
-	}
-	return &conn{Conn: b.raw, remote: remote.remote()}, nil
+	return &conn{Conn: b.raw, remote: from.addr()}, nil
 }
 
 // Close gives the port up, unless its connection was accepted: then that is closed.

@@ -72,7 +72,9 @@ func validate(p hawser.Proxy) error {
 	if p.Type == "" {
 		return &hawser.FieldError{Field: "proxy.type", Problem: "is empty"}
 	}
-	return hawser.Connection{Protocol: hawser.FTP, Host: "target", Auth: hawser.Auth{Anonymous: true}, TLS: hawser.TLSOptions{Mode: hawser.TLSNone}, Proxy: p}.Validate()
+	c := hawser.Connection{Protocol: hawser.FTP, Host: "target", Proxy: p} // nothing else of it can be wrong
+	c.Auth.Anonymous, c.TLS.Mode = true, hawser.TLSNone
+	return c.Validate()
 }
 
 // Dial is DialContext without a context.
@@ -89,6 +91,9 @@ func (d *Dialer) DialNet(ctx context.Context, c hawser.Connection, network, addr
 	}
 	if c.Via != "" {
 		return nil, &hawser.FieldError{Field: "via", Problem: "comes after a proxy; make that the Base of an ssh.Jump"}
+	}
+	if err := validate(d.Proxy); err != nil {
+		return nil, err
 	}
 	c.Proxy = d.Proxy
 	return d.way(c, d.forward).connect(ctx, network, addr)

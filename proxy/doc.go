@@ -8,6 +8,6 @@
 //
 // What a proxy is told about a target is its address alone. Where the type resolves
 // names at the proxy (http, https, socks4a, socks5h), a name is never resolved here.
-// Every failure is an [*Error], which says whether the proxy or the target failed,
-// and what the proxy said of it.
+// Every failure on the way is an [*Error], which says whether the proxy or the target
+// failed, and what the proxy said of it.
 package proxy

@@ -15,7 +15,8 @@ import (
 // other programs do: the proxy of a protocol is ftp_proxy, sftp_proxy, ssh_proxy or
 // smtp_proxy, and that of all others all_proxy, in lower case or else in upper case.
 // Their values are URLs, such as "socks5h://user:secret@proxy.example.com:1080", or
-// host:port of an HTTP proxy. no_proxy lists what is reached directly: "*", hosts,
+// host:port of an HTTP proxy; a port that is missing is that of hawser.Proxy, 8080 for
+// http. no_proxy lists what is reached directly: "*", hosts,
 // domains with all below them, IP addresses and networks, each with a port or
 // without. This machine itself, localhost and loopback addresses, is always.
 //
@@ -30,10 +31,10 @@ func FromEnvironment(getenv func(name string) string) func(c hawser.Connection, 
 		return "", ""
 	}
 	_, none := read("no_proxy")
-	all := map[hawser.Protocol]setting{"": newSetting(read("all_proxy"))}
-	for _, protocol := range []hawser.Protocol{hawser.FTP, hawser.SFTP, hawser.SSH, hawser.SMTP} {
-		if s := newSetting(read(string(protocol) + "_proxy")); s != (setting{}) {
-			all[protocol] = s
+	all := map[hawser.Protocol]setting{}
+	for _, protocol := range []hawser.Protocol{"all", hawser.FTP, hawser.SFTP, hawser.SSH, hawser.SMTP} {
+		if name, value := read(string(protocol) + "_proxy"); value != "" {
+			all[protocol] = setting{name, value}
 		}
 	}
 	// Whether a host is to be reached directly is for httpproxy to know, which has to
@@ -42,7 +43,7 @@ func FromEnvironment(getenv func(name string) string) func(c hawser.Connection, 
 	return func(c hawser.Connection, addr string) (hawser.Proxy, error) {
 		s, ok := all[c.Protocol]
 		if !ok {
-			s = all[""]
+			s = all["all"]
 		}
 		if s == (setting{}) {
 			return hawser.Proxy{}, nil
@@ -56,8 +57,6 @@ func FromEnvironment(getenv func(name string) string) func(c hawser.Connection, 
 
 // A setting is a variable of the environment. The zero value is none.
 type setting struct{ name, value string }
-
-func newSetting(name, value string) setting { return setting{name, value} }
 
 // proxy never quotes the value, which may hold a password.
 func (s setting) proxy() (hawser.Proxy, error) {
@@ -78,6 +77,9 @@ func (s setting) proxy() (hawser.Proxy, error) {
 
 // fromURL reads type, address and login of a proxy.
 func fromURL(u *url.URL) (hawser.Proxy, error) {
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
+		return hawser.Proxy{}, &hawser.FieldError{Field: "proxy", Problem: "the URL has more than a type, a login, a host and a port; a / in the password is written %2F, a ? %3F, a # %23"}
+	}
 	p := hawser.Proxy{Type: hawser.ProxyType(strings.ToLower(u.Scheme)), Host: u.Hostname()}
 	if u.Scheme == "socks" {
 		p.Type = hawser.ProxySOCKS5H

@@ -73,3 +73,17 @@ func TestFromEnvironmentNamesTheVariableAndNoSecret(t *testing.T) {
 		assert.NotContains(t, err.Error(), "s3cret")
 	}
 }
+
+// What is not escaped makes another URL of a password.
+func TestFromEnvironmentRefusesMoreThanAProxy(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		"http://jobs:123/hunter2@proxy:8080", "http://jobs:65/hunter2@proxy", "http://proxy:8080/path", "http://proxy?hunter2",
+		"http://jobs:pa#hunter2@proxy:8080", "http:hunter2",
+	} {
+		choose := FromEnvironment(func(name string) string { return map[string]string{"all_proxy": value}[name] })
+		_, err := choose(hawser.Connection{Protocol: hawser.SSH}, "a.example.com:22")
+		require.ErrorIs(t, err, hawser.ErrInvalid, value)
+		assert.NotContains(t, err.Error(), "hunter2")
+	}
+}

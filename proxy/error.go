@@ -86,13 +86,16 @@ func (e *Error) Is(target error) bool {
 }
 
 // Temporary reports whether trying again later may succeed: the proxy or the target
-// could not be reached, fell silent or was busy. Nothing was sent to the target yet.
+// could not be reached, fell silent or was busy, and no login was lost by that.
+// Nothing was sent to the target yet.
 func (e *Error) Temporary() bool {
 	var inner *hawser.Error
 	var further interface{ Temporary() bool }
 	var dns *net.DNSError
 	switch {
-	case e.refused, errors.Is(e.Err, hawser.ErrUntrusted), errors.Is(e.Err, hawser.ErrInvalid), errors.Is(e.Err, errors.ErrUnsupported):
+	case e.Op == OpLogin: // who hangs up on it may mean to refuse it
+		return false
+	case errors.Is(e.Err, hawser.ErrUntrusted), errors.Is(e.Err, hawser.ErrInvalid), errors.Is(e.Err, errors.ErrUnsupported):
 		return false
 	case e.Err == nil:
 		return e.passing

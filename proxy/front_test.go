@@ -177,3 +177,8 @@ func failure(t testing.TB, err error) *proxy.Error {
 	require.ErrorAs(t, err, &e)
 	return e
 }
+
+// proxyConfigOf is of a proxy that knows one name.
+func proxyConfigOf(name, addr string) testserver.ProxyConfig {
+	return testserver.ProxyConfig{Hosts: map[string]string{name: addr}}
+}

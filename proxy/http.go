@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/internal/opening"
@@ -22,7 +23,7 @@ const maxAnswer = 64 << 10
 
 // connectHTTP is CONNECT (RFC 9110, section 9.3.6).
 func (w *way) connectHTTP(ctx context.Context, t target) (net.Conn, error) {
-	l := w.known.login(w.p)
+	l := w.known.login(w)
 	var talk *dialogue
 	defer func() {
 		if talk != nil {
@@ -39,21 +40,25 @@ func (w *way) connectHTTP(ctx context.Context, t target) (net.Conn, error) {
 		}
 		r, err := w.attempt(ctx, talk, t, l)
 		switch {
+		case errors.Is(err, errLeft):
+			talk = nil
 		case err != nil:
 			return nil, err
 		case r.StatusCode/100 == 2:
 			c := &conn{Conn: talk.conn, remote: t.remote(), rest: talk.rest()}
 			talk = nil
-			w.known.keep(w.p, l)
+			w.known.keep(w, l)
 			return c, nil
 		case !l.again(w.p, r):
 			return nil, w.refusal(t, r, l) // a login that is refused is not sent again
 		case !talk.next(ctx, r):
-			_ = talk.conn.Close()
 			talk = nil // the proxy hangs up after a refusal
 		}
 	}
 }
+
+// errLeft is the error of a proxy that hung up after a refusal without saying so.
+var errLeft = errors.New("the proxy has left")
 
 // attempt is one request and its answer.
 func (w *way) attempt(ctx context.Context, talk *dialogue, t target, l *login) (*http.Response, error) {
@@ -70,10 +75,16 @@ func (w *way) attempt(ctx context.Context, talk *dialogue, t target, l *login) (
 	switch {
 	case err == nil:
 		return r, nil
-	case errors.As(err, &odd) && !opening.IsOver(ctx):
+	case opening.IsOver(ctx):
+		return nil, w.fail(ctx, OpConnect, t, err)
+	case errors.As(err, &odd):
 		return nil, w.oddAnswer(t, odd)
+	case talk.reused && !talk.stream.heard:
+		return nil, errLeft
+	case l.sent && !l.borrowed:
+		return nil, w.fail(ctx, OpLogin, t, hungUp(err))
 	}
-	return nil, w.refine(ctx, OpConnect, t, err)
+	return nil, w.fail(ctx, OpConnect, t, hungUp(err))
 }
 
 // A dialogue is the requests and answers on one connection to a proxy.
@@ -82,6 +93,7 @@ type dialogue struct {
 	stream *stream
 	bound  *io.LimitedReader // of stream
 	reader *bufio.Reader     // of bound
+	reused bool              // there was an answer before
 }
 
 func newDialogue(conn net.Conn) *dialogue {
@@ -94,12 +106,13 @@ func newDialogue(conn net.Conn) *dialogue {
 // A stream remembers that it broke, for net/http calls half a line malformed.
 type stream struct {
 	io.Reader
-	err error
+	heard bool // something has come since the last request
+	err   error
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
-	s.err = err
+	s.heard, s.err = s.heard || n > 0, err
 	return n, err
 }
 
@@ -138,40 +151,82 @@ func (e *notHTTP) Error() string { return e.problem }
 
 func (d *dialogue) answer(r *http.Request) (*http.Response, error) {
 	d.bound.N = maxAnswer
-	const begin = "HTTP/"
-	head, err := d.reader.Peek(len(begin))
-	if len(head) > 0 && !strings.HasPrefix(begin, string(head[:min(len(head), len(begin))])) {
-		return nil, &notHTTP{problem: fmt.Sprintf("its answer begins with %q", hawser.Printable(string(head))), first: head[0]}
+	if err := d.begin(); err != nil {
+		return nil, err
 	}
+	head, err := d.head()
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.ReadResponse(d.reader, r)
-	switch {
-	case err == nil:
+	answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(strings.NewReader(head), d.reader)), r)
+	if err == nil {
 		return answer, nil
-	case d.bound.N <= 0:
-		return nil, &notHTTP{problem: fmt.Sprintf("the head of its answer is longer than %d bytes", maxAnswer), first: 'H'}
-	case d.stream.err != nil:
-		return nil, d.stream.err
+	}
+	// A success has no body, whatever its fields say of one (RFC 9110, section 9.3.6).
+	status, _, _ := strings.Cut(head, "\n")
+	if fields := strings.Fields(status); len(fields) > 1 && len(fields[1]) == 3 && fields[1][0] == '2' {
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 	}
 	// net/http quotes the line that it does not understand, however long it is.
 	return nil, &notHTTP{problem: "its answer is malformed", first: 'H'}
 }
 
+// begin looks at the first bytes one by one: who does not speak HTTP may say less
+// than the name of that, and wait.
+func (d *dialogue) begin() error {
+	const begin = "HTTP/"
+	for n := range len(begin) {
+		start, err := d.reader.Peek(n + 1)
+		if !strings.HasPrefix(begin, string(start)) {
+			start, _ = d.reader.Peek(min(d.reader.Buffered(), len(begin)))
+			return &notHTTP{problem: fmt.Sprintf("its answer begins with %q", hawser.Printable(string(start))), first: start[0]}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head reads up to the empty line.
+func (d *dialogue) head() (string, error) {
+	var head strings.Builder
+	for {
+		line, err := d.reader.ReadString('\n')
+		head.WriteString(line)
+		switch {
+		case err == nil && strings.TrimRight(line, "\r\n") == "":
+			return head.String(), nil
+		case err != nil && d.bound.N <= 0:
+			return "", &notHTTP{problem: fmt.Sprintf("the head of its answer is longer than %d bytes", maxAnswer), first: 'H'}
+		case err != nil:
+			return "", err
+		}
+	}
+}
+
 // next makes the dialogue ready for another request, and reports whether it can be.
+// Otherwise it is closed.
 func (d *dialogue) next(ctx context.Context, r *http.Response) bool {
-	if r.Close || r.ContentLength < 0 && len(r.TransferEncoding) == 0 || r.ContentLength > maxAnswer {
+	const moment = time.Second // for what is not even wanted
+	closes := r.Close || strings.EqualFold(r.Header.Get("Proxy-Connection"), "close") ||
+		r.ContentLength < 0 && len(r.TransferEncoding) == 0 || r.ContentLength > maxAnswer
+	if closes {
+		_ = d.conn.Close()
 		return false
 	}
 	d.bound.N = maxAnswer
-	whole := false
-	err := converse(ctx, d.conn, func() error {
+	reading, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	err := converse(reading, d.conn, func() error {
 		n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxAnswer))
-		whole = n < maxAnswer
+		if err == nil && n == maxAnswer {
+			err = errors.New("too long to be read for nothing")
+		}
 		return err
 	})
-	return err == nil && whole
+	d.reused, d.stream.heard = true, false
+	return err == nil
 }
 
 func (w *way) oddAnswer(t target, odd *notHTTP) *Error {

@@ -24,9 +24,11 @@ type login struct {
 
 // A scheme is what a proxy wants. The zero value is nothing yet.
 type scheme struct {
-	basic  bool
-	digest *digest.Challenge
-	count  int // requests so far with the nonce of digest
+	basic    bool
+	digest   *digest.Challenge
+	fresh    bool          // the proxy says that the last login was not stale, so it was wrong
+	count    int           // requests so far with the nonce of digest
+	password hawser.Secret // that it was good for, in a memory
 }
 
 // header is the Proxy-Authorization of the next request, empty for none.
@@ -82,7 +84,7 @@ func (l *login) outdated(next scheme) bool {
 	if next.digest == nil || l.scheme.digest == nil {
 		return l.borrowed && next.basic != l.scheme.basic
 	}
-	return l.borrowed || next.digest.Stale
+	return next.digest.Stale || l.borrowed && !next.fresh
 }
 
 // offered names the schemes that the proxy asked for.
@@ -110,7 +112,8 @@ func strongest(challenges []challenge) (scheme, bool) {
 				continue
 			}
 			if r := digestRank(d.Algorithm); r > rank {
-				best, found, rank = scheme{digest: d}, true, r
+				fresh := !d.Stale && strings.Contains(strings.ToLower(c.parameters), "stale")
+				best, found, rank = scheme{digest: d, fresh: fresh}, true, r
 			}
 		}
 	}
@@ -176,5 +179,5 @@ func splitQuoted(s string) []string {
 	return append(parts, strings.TrimSpace(s[start:]))
 }
 
-// String names the scheme, for nobody must print what is in it.
+// String names what the proxy offered, for nobody must print what else is in it.
 func (l *login) String() string { return fmt.Sprintf("login by %v", l.offered()) }

@@ -74,6 +74,7 @@ func TestLoginIsSentOnce(t *testing.T) {
 		md5    = `Digest realm="r", nonce="n1", qop="auth"`
 		stale  = `Digest realm="r", nonce="n2", qop="auth", stale=true`
 		later  = `Digest realm="r", nonce="n3", qop="auth"`
+		wrong  = `Digest realm="r", nonce="n4", qop="auth", stale=false`
 		unable = `NTLM`
 	)
 	user := hawser.Proxy{Type: hawser.ProxyHTTP, Host: "p", User: "u", Password: hawser.NewSecret("secret")}
@@ -92,6 +93,7 @@ func TestLoginIsSentOnce(t *testing.T) {
 		"Basic that is known":                      {user, basic, []string{basic}, "Basic"},
 		"a digest that is known":                   {user, md5, []string{stale}, "n1 n2"},
 		"one whose age the proxy does not tell":    {user, md5, []string{later, later}, "n1 n3"},
+		"one that the proxy says is not old":       {user, md5, []string{wrong, wrong}, "n1"},
 		"a proxy that has changed to digests":      {user, basic, []string{later, later}, "Basic n3"},
 		"a proxy that has changed to Basic":        {user, md5, []string{basic, basic}, "n1 Basic"},
 		"a proxy that changes its mind all along":  {user, "", []string{basic, later, basic}, "- Basic"},
@@ -103,9 +105,9 @@ func TestLoginIsSentOnce(t *testing.T) {
 			if row.before != "" {
 				s, ok := strongest(challenges([]string{row.before}))
 				require.True(t, ok)
-				m.keep(row.p, &login{scheme: s, sent: true})
+				m.keep(&way{p: row.p}, &login{scheme: s, sent: true})
 			}
-			l := m.login(row.p)
+			l := m.login(&way{p: row.p})
 			var sent []string
 			for _, answer := range row.answers {
 				header, err := l.header(row.p, "h:1")
@@ -143,20 +145,35 @@ func TestMemoryCountsTheUsesOfANonce(t *testing.T) {
 	t.Parallel()
 	p := hawser.Proxy{Type: hawser.ProxyHTTP, Host: "p", User: "u", Password: hawser.NewSecret("secret")}
 	var m memory
-	l := m.login(p)
+	l := m.login(&way{p: p})
 	require.True(t, l.again(p, refusalOf(http.StatusProxyAuthRequired, `Digest realm="r", nonce="n", qop="auth"`)))
 	for _, want := range []string{"nc=00000001", "nc=00000002", "nc=00000003"} {
 		header, err := l.header(p, "h:1")
 		require.NoError(t, err)
 		assert.Contains(t, header, want)
-		m.keep(p, l)
-		l = m.login(p)
+		m.keep(&way{p: p}, l)
+		l = m.login(&way{p: p})
 	}
-	m.forget(p)
-	header, err := m.login(p).header(p, "h:1")
+	m.forget(&way{p: p})
+	header, err := m.login(&way{p: p}).header(p, "h:1")
 	require.NoError(t, err)
 	assert.Empty(t, header)
 	assert.NotContains(t, l.String(), "secret")
+}
+
+// Behind another jump host, or with another password, nothing is known yet.
+func TestMemoryIsOfOneWay(t *testing.T) {
+	t.Parallel()
+	near := &way{p: hawser.Proxy{Type: hawser.ProxyHTTP, Host: "p", User: "u", Password: hawser.NewSecret("secret")}}
+	var m memory
+	m.keep(near, &login{scheme: scheme{basic: true}, sent: true})
+	assert.True(t, m.login(near).scheme.basic)
+	far := *near
+	far.c.Via, far.c.Hops = "hop", []hawser.Connection{{Name: "hop", Protocol: hawser.SSH, Host: "h"}}
+	assert.False(t, m.login(&far).scheme.basic)
+	other := *near
+	other.p.Password = hawser.NewSecret("another")
+	assert.False(t, m.login(&other).scheme.basic)
 }
 
 func FuzzChallenges(f *testing.F) {
@@ -169,7 +186,7 @@ func FuzzChallenges(f *testing.F) {
 			assert.Equal(t, hawser.Printable(c.scheme), c.scheme)
 		}
 		p := hawser.Proxy{Type: hawser.ProxyHTTP, Host: "p", User: "u", Password: hawser.NewSecret("secret")}
-		l := new(memory).login(p)
+		l := new(memory).login(&way{p: p})
 		for range 5 {
 			if !l.again(p, refusalOf(http.StatusProxyAuthRequired, field)) {
 				break

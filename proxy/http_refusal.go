@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"strconv"
@@ -17,7 +16,7 @@ func (w *way) refusal(t target, r *http.Response, l *login) error {
 	switch status := r.StatusCode; status {
 	case http.StatusProxyAuthRequired, http.StatusUnauthorized: // tinyproxy has 401 for a wrong password
 		e.Op, e.refused = OpLogin, true
-		w.known.forget(w.p)
+		w.known.forget(w)
 		switch {
 		case w.p.User == "":
 			e.cure = "the proxy wants a login: set proxy.user and proxy.password"
@@ -109,5 +108,5 @@ func statusCause(t target, status string) error {
 }
 
 func noName(t target) error {
-	return &net.DNSError{Err: errors.New("no such host, for the proxy").Error(), Name: t.host, IsNotFound: true}
+	return &net.DNSError{Err: "no such host, for the proxy", Name: t.host, IsNotFound: true}
 }

@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"sync"
-
-	"github.com/hawser/hawser"
 )
 
 // A memory knows what the HTTP proxies that were used want, so that later dials take
@@ -15,47 +13,62 @@ type memory struct {
 	judges map[meeting]*judge
 }
 
-// An account is a user of a proxy.
-type account struct{ proxy, user string }
+// An account is a user of a proxy, which has its address where the way before it
+// leads to: behind another jump host it may be another proxy.
+type account struct{ before, proxy, user string }
 
-func accountOf(p hawser.Proxy) account {
-	return account{proxy: string(p.Type) + " " + address(p), user: p.User}
+func (w *way) account() account {
+	return account{before: w.before(), proxy: w.String(), user: w.p.User}
 }
 
-// login begins a dial.
-func (m *memory) login(p hawser.Proxy) *login {
-	if p.User == "" {
+// before is the way to the proxy.
+func (w *way) before() string {
+	before := w.c.Via
+	for _, hop := range w.c.Hops {
+		before += " " + hop.Addr()
+	}
+	return before
+}
+
+// login begins a dial. What is known of another password is not known of this one.
+func (m *memory) login(w *way) *login {
+	if w.p.User == "" {
 		return &login{}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := accountOf(p)
+	key := w.account()
 	s, ok := m.known[key]
-	if ok && s.digest != nil { // each count of a nonce is used once
+	if !ok || !s.password.Equal(w.p.Password) {
+		return &login{}
+	}
+	if s.digest != nil { // each count of a nonce is used once
 		s.count++
 		m.known[key] = s
 		s.count--
 	}
-	return &login{scheme: s, borrowed: ok}
+	return &login{scheme: s, borrowed: true}
 }
 
 // keep remembers how l, of a dial that went well, logged in.
-func (m *memory) keep(p hawser.Proxy, l *login) {
+func (m *memory) keep(w *way, l *login) {
 	if !l.sent || l.borrowed {
 		return
 	}
-	const most = 1000 // proxies and users; more are hardly meant
+	const most = 1000 // users of proxies; where there are more, all are asked again
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.known == nil || len(m.known) >= most {
 		m.known = map[account]scheme{}
 	}
-	m.known[accountOf(p)] = l.scheme
+	s := l.scheme
+	s.password = w.p.Password
+	m.known[w.account()] = s
 }
 
 // forget is for a login that was refused.
-func (m *memory) forget(p hawser.Proxy) {
+func (m *memory) forget(w *way) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.known, accountOf(p))
+	delete(m.known, w.account())
 }

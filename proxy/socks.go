@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/internal/opening"
@@ -45,6 +46,14 @@ type bound struct {
 	port uint16
 }
 
+// addr is b as an address of a connection.
+func (b bound) addr() net.Addr {
+	if b.ip.IsValid() {
+		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(b.ip, b.port))
+	}
+	return name(net.JoinHostPort(hawser.Printable(b.name), strconv.Itoa(int(b.port))))
+}
+
 // connectSOCKS tries one address of the target after the other, if they are found
 // out here.
 func (w *way) connectSOCKS(ctx context.Context, t target, v socks) (net.Conn, error) {
@@ -59,8 +68,8 @@ func (w *way) connectSOCKS(ctx context.Context, t target, v socks) (net.Conn, er
 			return c, nil
 		}
 		errs = append(errs, err)
-		if errors.Is(err, hawser.ErrProxy) {
-			break // the next address would fare no better
+		if e := (*Error)(nil); errors.As(err, &e) && e.Op != OpConnect || opening.IsOver(ctx) {
+			break // it is not the address
 		}
 	}
 	if len(errs) == 1 {
@@ -71,6 +80,11 @@ func (w *way) connectSOCKS(ctx context.Context, t target, v socks) (net.Conn, er
 
 // locate is t as the proxy is told it: by name, or by its addresses.
 func (w *way) locate(ctx context.Context, t target, v socks) ([]target, error) {
+	if v.network() == "tcp4" && t.network == "tcp6" {
+		e := w.fail(ctx, OpConnect, t, fmt.Errorf("SOCKS4 has no IPv6 addresses: %w", errors.ErrUnsupported))
+		e.cure = "set proxy.type to socks5"
+		return nil, e
+	}
 	switch {
 	case t.isName() && (w.p.Type == hawser.ProxySOCKS4A || w.p.Type == hawser.ProxySOCKS5H):
 		return []target{t}, nil
@@ -123,14 +137,18 @@ func (w *way) ask(ctx context.Context, t target, v socks, cmd command) (net.Conn
 
 // refine makes an *Error of err, which is of a conversation, unless it is one.
 func (w *way) refine(ctx context.Context, op string, t target, err error) error {
-	var e *Error
-	switch {
-	case errors.As(err, &e) && !opening.IsOver(ctx):
+	if e := (*Error)(nil); errors.As(err, &e) && !opening.IsOver(ctx) {
 		return e
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = fmt.Errorf("it hung up instead of an answer: %w", io.ErrUnexpectedEOF)
 	}
-	return w.fail(ctx, op, t, err)
+	return w.fail(ctx, op, t, hungUp(err))
+}
+
+// hungUp is err of an answer that did not come.
+func hungUp(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("it hung up instead of an answer: %w", io.ErrUnexpectedEOF)
+	}
+	return err
 }
 
 // stranger is the error of an answer that is none of the protocol. first is how it
@@ -158,5 +176,5 @@ func read(conn net.Conn, b []byte) error {
 	return err
 }
 
-// readPort reads a port in network order.
+// port16 is a port in network order.
 func port16(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }

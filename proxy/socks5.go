@@ -88,12 +88,13 @@ func (w *way) password(conn net.Conn, t target) error {
 	}
 	b := append([]byte{1, byte(len(user))}, user...)
 	b = append(append(b, byte(len(password))), password...)
-	if _, err := conn.Write(b); err != nil {
-		return err
-	}
 	var answer [2]byte
-	if err := read(conn, answer[:]); err != nil {
-		return err
+	_, err := conn.Write(b)
+	if err == nil {
+		err = read(conn, answer[:])
+	}
+	if err != nil {
+		return &Error{Proxy: w.String(), Target: t.addr, Op: OpLogin, Err: hungUp(err)}
 	}
 	if answer[1] != 0 { // some proxies have another version in front of it
 		return &Error{

@@ -7,12 +7,15 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 // A target is where a connection is to lead to.
 type target struct {
 	network string
-	addr    string // host:port as asked for
+	addr    string // host:port as asked for, or with the address that was found
 	host    string // a name, or an IP address as text
 	port    uint16
 	ip      netip.Addr // of host, or what it was resolved to; else invalid
@@ -39,6 +42,9 @@ func parseTarget(network, addr string) (target, error) {
 	case strings.IndexFunc(host, isOdd) >= 0:
 		return target{}, wrong("the host holds a space or a control character")
 	}
+	if host, err = asASCII(host); err != nil {
+		return target{}, wrong("the host is no name that DNS has: " + err.Error())
+	}
 	t := target{network: network, addr: addr, host: host, port: uint16(port)}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		t.ip = ip.Unmap()
@@ -47,6 +53,16 @@ func parseTarget(network, addr string) (target, error) {
 		}
 	}
 	return t, nil
+}
+
+// asASCII is host as DNS has it (RFC 5891): neither HTTP nor SOCKS has another.
+func asASCII(host string) (string, error) {
+	for _, r := range host {
+		if r >= utf8.RuneSelf {
+			return idna.Lookup.ToASCII(host)
+		}
+	}
+	return host, nil
 }
 
 // isOdd reports whether r is in no host name.

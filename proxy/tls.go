@@ -54,7 +54,7 @@ func (w *way) shake(ctx context.Context, conn net.Conn) (net.Conn, error) {
 }
 
 // A meeting is of a hawser.Connection, by its name, with an https proxy.
-type meeting struct{ connection, proxy string }
+type meeting struct{ connection, before, proxy string }
 
 // A judge is what knows whether a proxy's certificate was accepted, for as long as
 // somebody uses it.
@@ -65,7 +65,7 @@ type judge struct {
 
 // judge returns what shakes hands for w. The caller releases it.
 func (m *memory) judge(w *way) (client *tlsconf.Client, release func(), err error) {
-	key := meeting{w.c.Name, w.String()}
+	key := meeting{w.c.Name, w.before(), w.String()}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	j := m.judges[key]

@@ -22,7 +22,8 @@ type Transport struct {
 	// Verifier judges the certificates of https proxies. Nil is strict.
 	Verifier hawser.Verifier
 	// Default chooses the proxy of a connection that has neither a Proxy nor a Via;
-	// the zero Proxy is none. addr is host:port of the target. Nil is none for all.
+	// the zero Proxy is none. It is asked about the server, host:port of c, also for
+	// the data connections of ftp, which take the same way. Nil is none for all.
 	// [FromEnvironment] returns one.
 	Default func(c hawser.Connection, addr string) (hawser.Proxy, error)
 
@@ -39,12 +40,9 @@ func (t *Transport) DialNet(ctx context.Context, c hawser.Connection, network, a
 	if base == nil {
 		base = hawser.Direct{}
 	}
-	p := c.Proxy
-	if p.Type == "" && c.Via == "" && t.Default != nil {
-		var err error
-		if p, err = t.Default(c, addr); err != nil {
-			return nil, err
-		}
+	p, err := t.choose(c, addr)
+	if err != nil {
+		return nil, err
 	}
 	if p.Type == "" {
 		return base.DialNet(ctx, c, network, addr)
@@ -65,4 +63,19 @@ func (t *Transport) DialNet(ctx context.Context, c hawser.Connection, network, a
 	}
 	opening.Report(ctx, c.Name, hawser.Step{Phase: hawser.PhaseProxy, Took: time.Since(start), Detail: w.String()})
 	return conn, nil
+}
+
+// choose returns the proxy of c, whose Type is empty for none.
+func (t *Transport) choose(c hawser.Connection, addr string) (hawser.Proxy, error) {
+	if c.Proxy.Type != "" || c.Via != "" || t.Default == nil {
+		return c.Proxy, nil
+	}
+	if c.Host != "" {
+		addr = c.Addr()
+	}
+	p, err := t.Default(c, addr)
+	if err == nil && p.Type != "" {
+		err = validate(p)
+	}
+	return p, err
 }

@@ -215,9 +215,15 @@ func TestActiveFTPThroughSOCKS(t *testing.T) {
 	run := func(t *testing.T, s site, p hawser.Proxy, host string) {
 		t.Helper()
 		m := manage(t, s.through(active(p, host)))
-		for _, kind := range []string{"ftp", "ftp tls"} {
-			require.NoError(t, work(t.Context(), m, kind, kind), kind)
+		require.NoError(t, work(t.Context(), m, "ftp tls", "ftp tls"))
+		err := work(t.Context(), m, "ftp", "ftp")
+		if host == "127.0.0.1" {
+			require.NoError(t, err)
+			return
 		}
+		// Who connects could not be told.
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		require.ErrorContains(t, err, "protect the data, or set proxy.type to socks5")
 	}
 	t.Run("in this process", func(t *testing.T) {
 		t.Parallel()

@@ -57,6 +57,10 @@ func ownSite(t *testing.T) site {
 	secure, err := testserver.StartFTP(testserver.FTPConfig{Users: map[string]string{"jobs": password}, TLS: testserver.FTPExplicit})
 	require.NoError(t, err)
 	shell, err := testserver.StartSSH(testserver.SSHConfig{Passwords: map[string]string{"jobs": password}, Exec: func(c *testserver.Command) int {
+		if c.Line == "cat" {
+			_, _ = io.Copy(c.Stdout, c.Stdin)
+			return 0
+		}
 		_, _ = fmt.Fprintln(c.Stdout, strings.TrimPrefix(c.Line, "echo "))
 		return 0
 	}})
@@ -267,3 +271,9 @@ func unused(t *testing.T) uint16 {
 	defer func() { _ = l.Close() }()
 	return portOf(t, l.Addr().String())
 }
+
+// How long a server may take, and how often to look.
+const (
+	longest = 10 * time.Second
+	probing = 20 * time.Millisecond
+)
