@@ -25,4 +25,8 @@
 //
 // A server that is silent for Connection.SSH.KeepAlive is asked for a sign of
 // life; after three times without one the session ends with hawser.ErrLost.
+//
+// A [Session] also leads further: [Session.DialContext] is a connection from the
+// server to somewhere behind it, and a [Jump] is the Transport of connections with a
+// Via, for every protocol.
 package ssh

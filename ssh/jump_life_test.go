@@ -18,6 +18,29 @@ import (
 	"github.com/hawser/hawser/ssh"
 )
 
+// telling is a Transport that tells when the connection is closed, of which it
+// opens one.
+type telling struct{ closed chan struct{} }
+
+func (b telling) DialNet(ctx context.Context, c hawser.Connection, network, addr string) (net.Conn, error) {
+	conn, err := hawser.Direct{}.DialNet(ctx, c, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &tellingConn{Conn: conn, closed: b.closed}, nil
+}
+
+type tellingConn struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *tellingConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
 func TestJumpLife(t *testing.T) {
 	t.Parallel()
 	gone := func(t *testing.T, server *testserver.SSH) {
@@ -49,6 +72,22 @@ func TestJumpLife(t *testing.T) {
 		require.Error(t, err)
 		require.NoError(t, conn.Close())
 		assert.Eventually(t, func() bool { return server.Sessions() == 0 }, c.Hops[0].Timeout+soon, time.Millisecond)
+	})
+	t.Run("one that does not answer the close of a tunnel does not hold it up either", func(t *testing.T) {
+		t.Parallel()
+		server, target, j := bastion(t), startTarget(t), newJump(t)
+		closed := make(chan struct{})
+		j.Base = telling{closed}
+		c := via(to(server))
+		c.Hops[0].Timeout, c.Hops[0].Limits.Idle = time.Second, 50*time.Millisecond
+		conn := jumpTo(t, j, c, target.Addr())
+		server.Freeze()
+		require.NoError(t, conn.Close())
+		select {
+		case <-closed:
+		case <-time.After(c.Hops[0].Timeout + soon):
+			t.Fatal("the session lives on")
+		}
 	})
 	t.Run("a changed definition is for new tunnels, and the old one closes with its last", func(t *testing.T) {
 		t.Parallel()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/nettest"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/hawsertest"
 	"github.com/hawser/hawser/internal/testserver"
 	"github.com/hawser/hawser/ssh"
 )
@@ -76,6 +77,19 @@ func TestJumpIsATransportOfConns(t *testing.T) {
 		}
 		c2 := <-target.conns
 		return c1, c2, func() { _ = c1.Close(); _ = c2.Close() }, nil
+	})
+}
+
+func TestJumpSuite(t *testing.T) {
+	hawsertest.TestTransport(t, hawsertest.TransportHarness{
+		Transport: newJump(t), Connection: via(withPassword(to(bastion(t)), secret), to(bastion(t))),
+	})
+}
+
+func TestJumpSuiteOpenSSH(t *testing.T) {
+	server := testserver.OpenSSH(t, testserver.OpenSSHConfig{})
+	hawsertest.TestTransport(t, hawsertest.TransportHarness{
+		Transport: newJump(t), Connection: via(withPassword(real(server), server.Password)),
 	})
 }
 

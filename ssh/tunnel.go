@@ -79,9 +79,13 @@ func (t *tunnel) receive() {
 	for {
 		n, err := t.channel.Read(t.in.room())
 		t.in.put(n)
-		if err != nil {
+		switch err {
+		case nil:
+		case io.EOF:
 			t.in.end(t.failure(err, io.EOF))
 			return
+		default: // of the WINDOW_ADJUST for what was read, behind which is more
+			_ = t.s.broken(err)
 		}
 	}
 }
@@ -120,7 +124,7 @@ func (t *tunnel) sendAll() error {
 // failure is the error of the user's calls after the channel failed with err: ended
 // where the other side ended it, and the session's where that was lost.
 func (t *tunnel) failure(err, ended error) error {
-	if err != io.EOF { // of a write, be it that of a WINDOW_ADJUST
+	if err != io.EOF {
 		_ = t.s.broken(err) // which is told below
 	}
 	if lost := t.s.lost(); lost != nil {
