@@ -137,6 +137,7 @@ func putHops(r *registry) {
 	reg, w := r.writer()
 	c := sample("bank")
 	c.Via, c.Hops = "gate", []hawser.Connection{sample("gate")}
+	c.FTP.Mode = hawser.Auto // which may do without active data, as it has to here
 	put, err := w.Put(r.Context(), c)
 	require.NoError(r, err, "Put of a connection with Hops")
 	assert.Empty(r, put.Hops, "the hops that Put returns")
