@@ -124,8 +124,7 @@ func TestRefusalsThatQuoteTheLogin(t *testing.T) {
 		"Proxy-Authorization: Basic " + login + "\r\n",
 		"HTTP/1.1 407 Login\r\nProxy-Authenticate: Basic\r\n" + login + "\r\n",
 	} {
-		server := serve(t, testserver.Say(head+"Content-Length: 5\r\n\r\n"+password))
-		_, err := dialled(t, hawser.ProxyHTTP, server.Addr(), user, "127.0.0.1:9")
+		_, err := refused(t, fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(password), password), user)
 		require.ErrorIs(t, err, hawser.ErrProxy)
 		noSecret(t, "a refusal", err)
 	}
