@@ -81,10 +81,10 @@ func (e *wayError) Error() string {
 
 func (e *wayError) Unwrap() error { return e.err }
 
-// ofWay is err of opening a data connection in a way, unless a proxy has refused the
-// login or is not trusted: another way would have it refuse that once more.
+// ofWay is err of opening a data connection in a way, unless another way would fare
+// no better: a proxy has refused the login or is not trusted, or a jump host is lost.
 func ofWay(w way, err error) error {
-	if errors.Is(err, hawser.ErrAuth) || errors.Is(err, hawser.ErrUntrusted) {
+	if errors.Is(err, hawser.ErrAuth) || errors.Is(err, hawser.ErrUntrusted) || errors.Is(err, hawser.ErrLost) {
 		return fmt.Errorf("data connection: %w", err)
 	}
 	return &wayError{w, err}
@@ -187,12 +187,13 @@ func (s *Session) afterData(err error, d *data) error {
 	return err
 }
 
-// drop closes the data connection in a way that the server cannot take for the
-// end of a file: by a reset.
+// drop closes the data connection by a reset, which the server cannot take for the
+// end of a file. Through a tunnel, and most proxies, there is none; see below.
 func (d *data) drop() {
 	if _, direct := d.tcp.(*net.TCPConn); !direct && d.isUpload() {
 		// A tunnel knows no reset, and of the proxies dante alone passes one on. So
-		// the one who would say that the file is complete has to be gone first.
+		// the control connection is closed first, for a server that looks at it before
+		// it believes in the end. In the clear none has to.
 		_ = d.s.wire.Close()
 	}
 	d.reset()

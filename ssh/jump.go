@@ -19,8 +19,8 @@ import (
 // hosts and tunnels through the nearest. All connections through one jump host
 // share a session, which is opened with the first tunnel and closed when there was
 // none for as long as the Limits.Idle of the jump host says. One that was lost is
-// opened anew with the next tunnel. A jump host whose definition changed gets no
-// more tunnels under the old one.
+// opened anew with the next tunnel, and so is one that was silent. A jump host whose
+// definition changed gets another session; the old one serves what still uses it.
 //
 // The zero value works. A Jump is safe for concurrent use while nobody changes its
 // fields, and must not be copied after its first use. The caller closes it.
@@ -114,16 +114,29 @@ func (j *Jump) tunnel(ctx context.Context, host hawser.Connection, network, addr
 	if err != nil {
 		return nil, false, &TunnelError{Host: host.Name, Addr: host.Addr(), Err: err}
 	}
+	start := time.Now()
 	t, err := h.session.dialTunnel(ctx, host.Name, network, addr, func() { j.leave(h) })
 	if err != nil {
+		if wasSilent(err) && time.Since(start) >= min(time.Second, h.session.calls.Timeout/2) {
+			j.retire(h) // the next one gets another session
+		}
 		j.leave(h)
 		return nil, true, err
 	}
 	return t, true, nil
 }
 
+// wasSilent reports whether the jump host itself gave no sign of life until the time
+// was up. Its session may still know it as alive: the time of the target is often
+// shorter than its own.
+func wasSilent(err error) bool {
+	var e *TunnelError
+	return errors.As(err, &e) && e.Timeout() && !e.silent
+}
+
 // Close ends the sessions with all jump hosts, and with them every tunnel, and
-// waits for what ran in them. Later calls do nothing more.
+// waits for what ran in them, so it is not for a Verifier or a Trace hook of a jump
+// host. Later calls do nothing more.
 func (j *Jump) Close() error {
 	j.mu.Lock()
 	j.closed = true

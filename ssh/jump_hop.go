@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -26,9 +27,11 @@ type hop struct {
 	err     error
 
 	// Guarded by the mu of the Jump.
-	users   int  // who waits for the session, and tunnels
-	retired bool // takes no new ones
-	idle    *time.Timer
+	users      int           // who waits for the session, and tunnels
+	retired    bool          // takes no new ones
+	superseded bool          // takes only those under its own definition, and is not kept without
+	keep       time.Duration // without users
+	idle       *time.Timer
 }
 
 // enter returns the hop of c, which is open. Its caller leaves it.
@@ -51,9 +54,21 @@ func (j *Jump) enter(ctx context.Context, c hawser.Connection) (*hop, error) {
 	}
 	if err != nil {
 		j.leave(h)
-		return nil, err
+		return nil, named(err, c)
 	}
 	return h, nil
+}
+
+// named is err of opening a jump host that another connection may have had opened,
+// whose name it then has.
+func named(err error, c hawser.Connection) error {
+	var of *hawser.Error
+	if !errors.As(err, &of) || of.Name == c.Name {
+		return err
+	}
+	own := *of
+	own.Name = c.Name
+	return &own
 }
 
 func errJumpClosed() error { return fmt.Errorf("jump: %w", net.ErrClosed) }
@@ -73,19 +88,31 @@ func (j *Jump) find(ctx context.Context, c hawser.Connection) (*hop, error) {
 			h.retire()
 		case h.c.Equivalent(c):
 			h.users++
+			h.keep = keepIdle(c)
 			if h.idle != nil {
 				h.idle.Stop()
 			}
 			return h, nil
-		case h.c.Name == c.Name: // its definition changed
-			h.retire()
+		}
+	}
+	for _, h := range j.hops {
+		if h.c.Name == c.Name { // its definition changed
+			h.supersede()
 		}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	h := &hop{c: c, end: cancel, opened: make(chan struct{}), users: 1}
+	h := &hop{c: c, end: cancel, opened: make(chan struct{}), users: 1, keep: keepIdle(c)}
 	j.hops = append(j.hops, h)
 	j.running.Go(func() { j.run(ctx, h) })
 	return h, nil
+}
+
+// keepIdle is how long the session of c is kept without users.
+func keepIdle(c hawser.Connection) time.Duration {
+	if c.Limits.Idle == 0 {
+		return defaultIdle
+	}
+	return c.Limits.Idle
 }
 
 // run opens the session, and closes it when it is lost or h ends.
@@ -136,17 +163,13 @@ func (j *Jump) leave(h *hop) {
 		h.retire()
 		return
 	}
-	idle := h.c.Limits.Idle
-	if idle == 0 {
-		idle = defaultIdle
-	}
 	switch {
-	case h.retired:
-		h.end()
+	case h.retired || h.superseded:
+		h.retire()
 	case h.idle == nil:
-		h.idle = time.AfterFunc(idle, func() { j.expire(h) })
+		h.idle = time.AfterFunc(h.keep, func() { j.expire(h) })
 	default:
-		h.idle.Reset(idle)
+		h.idle.Reset(h.keep)
 	}
 }
 
@@ -170,6 +193,16 @@ func (j *Jump) remove(h *hop) {
 	defer j.mu.Unlock()
 	h.retire()
 	j.hops = slices.DeleteFunc(j.hops, func(other *hop) bool { return other == h })
+}
+
+// supersede has h take no users but those whose definition it has, such as data
+// connections of an ftp session that goes through it, and ends it with the last of
+// them. It must be called with the mu of the Jump held.
+func (h *hop) supersede() {
+	h.superseded = true
+	if h.users == 0 {
+		h.retire()
+	}
 }
 
 // retire has h take no more users, and ends it with the last of them. It must be

@@ -59,7 +59,9 @@ func (s *Session) newTunnel(channel xssh.Channel, requests <-chan *xssh.Request,
 // serve waits for the end of the channel.
 func (t *tunnel) serve(requests <-chan *xssh.Request) {
 	xssh.DiscardRequests(requests)
-	t.s.log.Received("CHANNEL_CLOSE")
+	if t.failure(io.EOF, nil) == nil {
+		t.s.log.Received("CHANNEL_CLOSE")
+	}
 	t.finish()
 }
 
@@ -67,6 +69,7 @@ func (t *tunnel) finish() {
 	t.out.refuse(t.failure(io.EOF, io.ErrClosedPipe), true)
 	t.in.unbind() // the user may take long, and the session is not there for ever
 	<-t.received
+	t.in.end(t.failure(io.EOF, io.EOF)) // nobody has received where the session was being closed
 	close(t.over)
 	t.stopTimer()
 	t.s.closed()
