@@ -3,8 +3,10 @@ package proxy
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser/hawser"
@@ -17,10 +19,22 @@ import (
 type secured struct {
 	net.Conn
 	release func() // called once
+	closed  atomic.Bool
+}
+
+// Read tells the end that Close makes from one that the target made: proxies answer
+// the end of TLS before the socket is closed.
+func (s *secured) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if err == io.EOF && s.closed.Load() {
+		err = net.ErrClosed
+	}
+	return n, err
 }
 
 // Close closes the connection.
 func (s *secured) Close() error {
+	s.closed.Store(true)
 	s.release()
 	return s.Conn.Close()
 }
@@ -50,7 +64,7 @@ func (w *way) shake(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		release()
 		return nil, err
 	}
-	return &secured{t, release}, nil
+	return &secured{Conn: t, release: release}, nil
 }
 
 // A meeting is of a hawser.Connection, by its name, with an https proxy.

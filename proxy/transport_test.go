@@ -1,7 +1,13 @@
 package proxy_test
 
 import (
+	"context"
+	"io"
+	"net"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/hawsertest"
@@ -64,4 +70,44 @@ func frontOf(kind hawser.ProxyType, s *testserver.ProxyServer, cfg testserver.Pr
 func (f front) conforms(t *testing.T) {
 	c := hawser.Connection{Name: "box", Protocol: hawser.SSH, Proxy: f.proxy}
 	hawsertest.TestTransport(t, hawsertest.TransportHarness{Transport: f.transport(), Connection: c, NoHalfClose: f.noHalfClose})
+}
+
+// A lingering connection closes when it is allowed to.
+type lingering struct {
+	net.Conn
+	until <-chan struct{}
+}
+
+func (l lingering) Close() error {
+	select {
+	case <-l.until:
+	case <-time.After(prompt):
+	}
+	return l.Conn.Close()
+}
+
+// What Close makes of a Read that waits is no end of the target, also where the proxy
+// answers the end of TLS before the socket is closed, as squid may.
+func TestCloseIsNoEndOfTheTarget(t *testing.T) {
+	t.Parallel()
+	secure := fronts(t)[3]
+	require.Equal(t, hawser.ProxyHTTPS, secure.proxy.Type)
+	ended := make(chan struct{})
+	d := secure.dialer()
+	d.Forward = forward(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return lingering{c, ended}, err
+	})
+	c, err := d.DialContext(t.Context(), "tcp", serve(t, echo).Addr())
+	require.NoError(t, err)
+	works(t, c)
+	var readErr error
+	go func() { // ends with c
+		defer close(ended)
+		_, readErr = c.Read(make([]byte, 1))
+	}()
+	_ = c.Close()
+	<-ended
+	require.ErrorIs(t, readErr, net.ErrClosed)
+	require.NotErrorIs(t, readErr, io.EOF)
 }
