@@ -339,17 +339,7 @@ func TestJobIsGivenUpWhileItsJumpHostIsOpened(t *testing.T) {
 			x := startChain(t)
 			x.conns[1].SSH.HostKeys = nil
 			asked, answers := make(chan struct{}, 2), make(chan struct{})
-			m := standard.New(hawser.NewMemory(ownSite(t).behind("near", x.conns...)...), standard.Options{
-				Ask: func(ctx context.Context, _ certs.Question) (certs.Answer, error) {
-					asked <- struct{}{}
-					select {
-					case <-answers:
-						return certs.Answer{Decision: certs.AcceptAlways}, nil
-					case <-ctx.Done():
-						return certs.Answer{}, ctx.Err()
-					}
-				},
-			})
+			m := standard.New(hawser.NewMemory(ownSite(t).behind("near", x.conns...)...), standard.Options{Ask: waiting(asked, answers)})
 			defer func() { require.NoError(t, m.Close()) }()
 			ended, end := context.WithCancel(t.Context())
 			defer end()
@@ -374,6 +364,19 @@ func TestJobIsGivenUpWhileItsJumpHostIsOpened(t *testing.T) {
 			close(answers)
 			require.NoError(t, <-kept)
 		})
+	}
+}
+
+// waiting is somebody who says yes once answers is closed.
+func waiting(asked chan<- struct{}, answers <-chan struct{}) certs.Asker {
+	return func(ctx context.Context, _ certs.Question) (certs.Answer, error) {
+		asked <- struct{}{}
+		select {
+		case <-answers:
+			return certs.Answer{Decision: certs.AcceptAlways}, nil
+		case <-ctx.Done():
+			return certs.Answer{}, ctx.Err()
+		}
 	}
 }
 

@@ -109,6 +109,7 @@ func TestDataGoesTheWayOfTheControlConnection(t *testing.T) {
 func TestRefusedLoginOfADataConnectionIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	c := ownSite(t)["ftp"]
+	addr := c.Addr()
 	var logins atomic.Int32
 	server, err := testserver.StartTCP(func(_ context.Context, client net.Conn) {
 		b := make([]byte, 300)
@@ -122,7 +123,7 @@ func TestRefusedLoginOfADataConnectionIsNotRepeated(t *testing.T) {
 		_, _ = client.Write([]byte{1, 0})
 		_, _ = client.Read(b)
 		_, _ = client.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
-		target, err := net.Dial("tcp", c.Addr())
+		target, err := net.Dial("tcp", addr)
 		if err != nil {
 			return
 		}
