@@ -2,7 +2,6 @@ package ftp
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"time"
@@ -26,7 +25,7 @@ type coalescer struct {
 // Read notes the end.
 func (c *coalescer) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.ended = c.ended || err == io.EOF
+	c.ended = c.ended || isEnd(err)
 	return n, err
 }
 

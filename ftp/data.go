@@ -190,7 +190,7 @@ func (s *Session) afterData(err error, d *data) error {
 // drop closes the data connection by a reset, which the server cannot take for the
 // end of a file. Through a tunnel, and most proxies, there is none; see below.
 func (d *data) drop() {
-	if _, direct := d.tcp.(*net.TCPConn); !direct && d.isUpload() {
+	if !d.isDirect() && d.isUpload() {
 		// A tunnel knows no reset, and of the proxies dante alone passes one on. So
 		// the control connection is closed first, for a server that looks at it before
 		// it believes in the end. In the clear none has to.
@@ -240,4 +240,11 @@ func (d *data) plainTCP() *net.TCPConn {
 		return conn.TCPConn()
 	}
 	return nil
+}
+
+// isDirect reports whether the end of the data connection is the server's: a proxy
+// that breaks ends it as well, and may do that in good order.
+func (d *data) isDirect() bool {
+	_, direct := d.tcp.(*net.TCPConn)
+	return direct
 }

@@ -74,7 +74,7 @@ func (r *reader) WriteTo(w io.Writer) (int64, error) {
 			return r.got - before, err
 		}
 	}
-	if errors.Is(r.err, io.EOF) {
+	if r.err == io.EOF { // itself: what a lost session says wraps one
 		return r.got - before, nil
 	}
 	return r.got - before, r.err
@@ -213,7 +213,7 @@ func (r *reader) checkLength(cut bool) error {
 	switch {
 	case r.want >= 0 && r.got < r.want:
 		return fmt.Errorf("the server sent %d bytes of %d: %w", r.got, r.want, io.ErrUnexpectedEOF)
-	case r.want >= 0 || r.measure == nil || !cut && r.from == 0:
+	case r.want >= 0 || r.measure == nil || !cut && r.from == 0 && r.t.d.isDirect():
 		return nil
 	}
 	want, err := r.measure()

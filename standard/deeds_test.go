@@ -96,7 +96,7 @@ func download(ctx context.Context, m *hawser.Manager, kind string, at *mark) err
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(at, struct{ io.Reader }{r})
+		_, err = io.Copy(at, r)
 		if err == nil && at.bytes != bigSize {
 			return fmt.Errorf("%d bytes were called the whole file", at.bytes)
 		}

@@ -229,7 +229,7 @@ func TestCutDownloadIsNotWhole(t *testing.T) {
 			require.NoError(t, hawser.Use(t.Context(), direct, kind, func(ctx context.Context, files hawser.FileSystem) error {
 				return put(ctx, files, name, content)
 			}))
-			for _, f := range []front{fronts[0], fronts[4], fronts[7]} {
+			for _, f := range []front{fronts[0], fronts[3], fronts[4], fronts[7]} {
 				for _, after := range []int{0, 1, size / 2, size - 1} {
 					t.Run(fmt.Sprintf("%s, %s %s, cut after %d", f.name, kind, name, after), func(t *testing.T) {
 						t.Parallel()

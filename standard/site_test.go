@@ -52,7 +52,7 @@ func realSite(t *testing.T) site {
 // ownSite is servers in this process.
 func ownSite(t *testing.T) site {
 	t.Helper()
-	plain, err := testserver.StartFTP(testserver.FTPConfig{Users: map[string]string{"jobs": password}, Reply: telling})
+	plain, err := testserver.StartFTP(testserver.FTPConfig{Users: map[string]string{"jobs": password}})
 	require.NoError(t, err)
 	secure, err := testserver.StartFTP(testserver.FTPConfig{Users: map[string]string{"jobs": password}, TLS: testserver.FTPExplicit})
 	require.NoError(t, err)
@@ -78,15 +78,6 @@ func ownSite(t *testing.T) site {
 	s.ssh(shell.Port(), shell.HostKey(), "jobs", password)
 	s.smtp(post.Port(), post.CA(), "jobs", password)
 	return s
-}
-
-// telling has the server tell the size of files called size-N before they come, as
-// real servers do of all.
-func telling(command, reply string) string {
-	if size, ok := strings.CutPrefix(command, "RETR size-"); ok && strings.HasPrefix(reply, "150 ") {
-		return reply + " (" + size + " bytes)"
-	}
-	return reply
 }
 
 func server(name string, protocol hawser.Protocol, port uint16, user, password string) hawser.Connection {
