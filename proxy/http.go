@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,7 +165,7 @@ func (d *dialogue) answer(r *http.Request) (*http.Response, error) {
 	}
 	// A success has no body, whatever its fields say of one (RFC 9110, section 9.3.6).
 	status, _, _ := strings.Cut(head, "\n")
-	if fields := strings.Fields(status); len(fields) > 1 && len(fields[1]) == 3 && fields[1][0] == '2' {
+	if fields := strings.Fields(status); len(fields) > 1 && isSuccess(fields[1]) {
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 	}
 	// net/http quotes the line that it does not understand, however long it is.
@@ -186,6 +187,12 @@ func (d *dialogue) begin() error {
 		}
 	}
 	return nil
+}
+
+// isSuccess reports whether status is a code of success.
+func isSuccess(status string) bool {
+	code, err := strconv.Atoi(status)
+	return err == nil && code/100 == 2
 }
 
 // head reads up to the empty line.
