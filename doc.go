@@ -21,8 +21,10 @@
 //		...
 //	})
 //
-// [Use] opens the session, hands over what it can do, and closes it again. It
-// is the form to prefer; [Manager.Open] is there for what does not fit it.
+// [Use] opens the session, or takes one that another job gave back, hands over
+// what it can do, and gives it back. It is the form to prefer; [Manager.Open] is
+// there for what does not fit it, and [Manager.FileSystem] for files that many
+// goroutines work on.
 //
 // # Connections
 //
@@ -30,7 +32,13 @@
 // comes from JSON, from a URL ([ParseURL]) or from a literal, and
 // [Connection.Validate] names every problem of it by field. It is global:
 // whoever changes it in the Registry changes it for every job that names it,
-// from the next open on.
+// from the next open on. Sessions of the old definition end as soon as nobody
+// uses them; while the Registry fails, the last good definition serves.
+//
+// [Limits] bounds the sessions that a server sees, those of idle users included.
+// Who has to wait is served in turn, and gets [ErrBusy] when that takes too long.
+// A [Limiter] holds the limit for many processes together. [Manager.Stats] tells
+// how the pool is used.
 //
 // What is secret is a [Secret]: a literal, or a reference such as
 // "env:BANK_PASSWORD" that is resolved just before dialing. A Secret prints,

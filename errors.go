@@ -29,6 +29,7 @@ type Phase string
 const (
 	PhaseLookup  Phase = "lookup"
 	PhaseSecrets Phase = "secrets"
+	PhasePool    Phase = "pool" // waiting for one of Limits.Sessions, or taking a session that is open
 	PhaseResolve Phase = "resolve"
 	PhaseConnect Phase = "connect"
 	PhaseProxy   Phase = "proxy"

@@ -17,7 +17,7 @@ func TestManagerClose(t *testing.T) {
 	open := func(t *testing.T) (*hawser.Manager, *fakeDialer, hawser.Session) {
 		t.Helper()
 		d := &fakeDialer{}
-		m := newManager(d, valid(ftp))
+		m := newManager(t, d, valid(ftp))
 		s, err := m.Open(t.Context(), "bank")
 		require.NoError(t, err)
 		return m, d, s
@@ -60,7 +60,7 @@ func TestManagerClose(t *testing.T) {
 		t.Parallel()
 		var m *hawser.Manager
 		late := &fakeSession{}
-		m = newManager(&fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) {
+		m = newManager(t, &fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) {
 			return late, m.Close()
 		}}, valid(ftp))
 		_, err := m.Open(t.Context(), "bank")
@@ -75,7 +75,7 @@ func TestManagerShutdown(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			d := &fakeDialer{}
-			m := newManager(d, valid(ftp))
+			m := newManager(t, d, valid(ftp))
 			s, err := m.Open(t.Context(), "bank")
 			require.NoError(t, err)
 			time.AfterFunc(time.Hour, func() { assert.NoError(t, s.Close()) })
@@ -89,7 +89,7 @@ func TestManagerShutdown(t *testing.T) {
 	t.Run("refuses opens while it waits", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			m := newManager(&fakeDialer{}, valid(ftp))
+			m := newManager(t, &fakeDialer{}, valid(ftp))
 			s, err := m.Open(t.Context(), "bank")
 			require.NoError(t, err)
 			go func() { assert.NoError(t, m.Shutdown(t.Context())) }()
@@ -103,7 +103,7 @@ func TestManagerShutdown(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			d := &fakeDialer{}
-			m := newManager(d, valid(ftp))
+			m := newManager(t, d, valid(ftp))
 			s, err := m.Open(t.Context(), "bank")
 			require.NoError(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -117,7 +117,7 @@ func TestManagerShutdown(t *testing.T) {
 	t.Run("returns at once when nothing is in use, also twice", func(t *testing.T) {
 		t.Parallel()
 		d := &fakeDialer{}
-		m := newManager(d)
+		m := newManager(t, d)
 		require.NoError(t, m.Shutdown(t.Context()))
 		require.NoError(t, m.Shutdown(t.Context()))
 		require.Equal(t, 1, d.closed)
@@ -125,7 +125,7 @@ func TestManagerShutdown(t *testing.T) {
 	t.Run("ends for all who wait", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			m := newManager(&fakeDialer{}, valid(ftp))
+			m := newManager(t, &fakeDialer{}, valid(ftp))
 			s, err := m.Open(t.Context(), "bank")
 			require.NoError(t, err)
 			for range 3 {

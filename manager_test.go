@@ -11,8 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func newManager(d hawser.Dialer, conns ...hawser.Connection) *hawser.Manager {
-	return &hawser.Manager{Registry: hawser.NewMemory(conns...), Dialer: d}
+func newManager(t testing.TB, d hawser.Dialer, conns ...hawser.Connection) *hawser.Manager {
+	m := &hawser.Manager{Registry: hawser.NewMemory(conns...), Dialer: d}
+	t.Cleanup(func() { _ = m.Close() })
+	return m
 }
 
 // named is a valid connection of protocol.
@@ -27,7 +29,7 @@ func TestManagerOpen(t *testing.T) {
 	t.Run("dials what the name means", func(t *testing.T) {
 		t.Parallel()
 		d := &fakeDialer{}
-		s, err := newManager(d, valid(ftp)).Open(t.Context(), "bank")
+		s, err := newManager(t, d, valid(ftp)).Open(t.Context(), "bank")
 		require.NoError(t, err)
 		require.NoError(t, s.Ping(t.Context()))
 		require.NoError(t, s.Close())
@@ -37,7 +39,7 @@ func TestManagerOpen(t *testing.T) {
 	t.Run("follows a change from the next open on", func(t *testing.T) {
 		t.Parallel()
 		d := &fakeDialer{}
-		m := newManager(d, valid(ftp))
+		m := newManager(t, d, valid(ftp))
 		c := valid(ftp)
 		c.Host, c.Revision = "new.example.com", hawser.AnyRevision
 		_, err := m.Registry.(*hawser.Memory).Put(t.Context(), c)
@@ -54,7 +56,7 @@ func TestManagerOpen(t *testing.T) {
 		c.ExtraSecrets = map[string]hawser.Secret{"ours.b": hawser.SecretRef("vault:b")}
 		hop.Auth = hawser.Auth{User: "u", Password: hawser.SecretRef("vault:c")}
 		d := &fakeDialer{}
-		m := newManager(d, c, hop)
+		m := newManager(t, d, c, hop)
 		m.Secrets = resolver(func(ref string) (string, error) { return "value of " + ref, nil })
 		s, err := m.Open(t.Context(), "bank")
 		require.NoError(t, err)
@@ -69,7 +71,7 @@ func TestManagerOpen(t *testing.T) {
 	t.Run("fills in hops, nearest first", func(t *testing.T) {
 		t.Parallel()
 		d := &fakeDialer{}
-		s, err := newManager(d, named("bank", sftp, "near"), named("near", ssh, "far"), named("far", ssh, "")).Open(t.Context(), "bank")
+		s, err := newManager(t, d, named("bank", sftp, "near"), named("near", ssh, "far"), named("far", ssh, "")).Open(t.Context(), "bank")
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 		require.Len(t, d.last().Hops, 2)
@@ -84,7 +86,7 @@ func TestManagerOpen(t *testing.T) {
 			assert.NoError(t, s.Err)
 			steps = append(steps, string(s.Phase))
 		}})
-		s, err := newManager(&fakeDialer{}, valid(ftp)).Open(ctx, "bank")
+		s, err := newManager(t, &fakeDialer{}, valid(ftp)).Open(ctx, "bank")
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 		require.Equal(t, []string{"lookup", "secrets"}, steps)
@@ -138,7 +140,7 @@ func TestManagerOpenRefuses(t *testing.T) {
 					failed = append(failed, s)
 				}
 			}})
-			_, err := newManager(d, row.conns...).Open(ctx, "bank")
+			_, err := newManager(t, d, row.conns...).Open(ctx, "bank")
 			var e *hawser.Error
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, "open", e.Op)
@@ -157,7 +159,7 @@ func TestManagerOpenRefuses(t *testing.T) {
 	}
 	t.Run("an empty secret of a resolver", func(t *testing.T) {
 		t.Parallel()
-		m := newManager(&fakeDialer{}, unresolved)
+		m := newManager(t, &fakeDialer{}, unresolved)
 		m.Secrets = resolver(func(string) (string, error) { return "", nil })
 		_, err := m.Open(t.Context(), "bank")
 		require.EqualError(t, err, "open bank: secrets: auth.password: reference leads to an empty secret")
@@ -166,7 +168,7 @@ func TestManagerOpenRefuses(t *testing.T) {
 		t.Parallel()
 		c := unresolved.Clone()
 		c.FTP.Account = hawser.SecretRef("file:" + filepath.Join(t.TempDir(), "none"))
-		_, err := newManager(&fakeDialer{}, c).Open(t.Context(), "bank")
+		_, err := newManager(t, &fakeDialer{}, c).Open(t.Context(), "bank")
 		require.ErrorContains(t, err, "auth.password: ")
 		require.ErrorContains(t, err, "ftp.account: ")
 		require.ErrorIs(t, err, os.ErrNotExist)
@@ -182,7 +184,7 @@ func TestManagerOpenRefuses(t *testing.T) {
 		t.Parallel()
 		refusal := &hawser.Error{Op: "open", Phase: hawser.PhaseLogin, Err: hawser.ErrAuth}
 		d := &fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) { return nil, refusal }}
-		_, err := newManager(d, valid(ftp)).Open(t.Context(), "bank")
+		_, err := newManager(t, d, valid(ftp)).Open(t.Context(), "bank")
 		require.Equal(t, error(refusal), err)
 	})
 }

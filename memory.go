@@ -8,12 +8,15 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
-// Memory is a Registry, Writer and Watcher that lives in memory. Its zero
+// Memory is a Registry, Writer, Watcher and Versioner that lives in memory. Its zero
 // value is empty and works. It is safe for concurrent use and must not be
 // copied.
 type Memory struct {
+	version atomic.Uint64
+
 	mu       sync.Mutex // guards all below
 	conns    map[string]Connection
 	revision int
@@ -24,6 +27,7 @@ var _ interface {
 	Registry
 	Writer
 	Watcher
+	Versioner
 } = (*Memory)(nil)
 
 // NewMemory returns a Memory of conns. They are stored as they are, the later
@@ -141,8 +145,12 @@ func (m *Memory) store(c Connection) Connection {
 	return c
 }
 
+// Version grows with each Put and Delete; see [Versioner].
+func (m *Memory) Version() uint64 { return m.version.Load() }
+
 // tell must be called with mu held.
 func (m *Memory) tell(name string) {
+	m.version.Add(1)
 	for w := range m.watches {
 		w.changed[name] = struct{}{}
 		w.signal()

@@ -1,6 +1,9 @@
 package hawser
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // FTPOptions is the extra tab of ftp.
 type FTPOptions struct {
@@ -41,12 +44,22 @@ type SMTPOptions struct {
 	InsecureAuth bool `json:"insecure_auth,omitzero"`
 }
 
-// Limits bounds what one process asks of a server. They are for the pool of a
-// Manager; the Manager of this version has none yet and opens a session a Use.
+// Limits bounds what one process asks of a server. With a [Limiter], Sessions
+// holds for all processes together. Names that share server, login and way
+// there share sessions, and then the smallest of their Sessions holds.
 type Limits struct {
 	Sessions int           `json:"sessions,omitzero"` // open at once; 0: 8
+	Wait     time.Duration `json:"wait,omitzero"`     // an open waits for one of Sessions at most; 0: 5m
 	Idle     time.Duration `json:"idle,omitzero"`     // an idle session is closed after; 0: 1m
-	Lifetime time.Duration `json:"lifetime,omitzero"` // 0: no limit
+	Lifetime time.Duration `json:"lifetime,omitzero"` // an older one is not used again; 0: no limit
+}
+
+// orDefaults returns l with what its zero fields mean, but for Lifetime.
+func (l Limits) orDefaults() Limits {
+	l.Sessions = cmp.Or(l.Sessions, 8)
+	l.Wait = cmp.Or(l.Wait, 5*time.Minute)
+	l.Idle = cmp.Or(l.Idle, time.Minute)
+	return l
 }
 
 // Log is the log tab: which protocol messages reach the job's output.

@@ -43,6 +43,14 @@ type Watcher interface {
 	Watch(ctx context.Context) (iter.Seq2[Change, error], error)
 }
 
+// A Versioner is a Registry that knows without waiting whether it may have
+// changed: its Version grows, at the latest, when a Put or Delete of this value
+// returns, and when it learns of a change that somebody else made. So whoever
+// keeps what was looked up, as a [Manager] does, asks for the Version before it
+// uses that, and never serves what the same process has replaced. A Version is
+// no count of changes, and it is not stored.
+type Versioner interface{ Version() uint64 }
+
 // A Change names a connection that was put or deleted. An empty Name means
 // that changes may have been missed: look everything up again.
 type Change struct{ Name string }

@@ -48,7 +48,7 @@ func (m *Manager) test(ctx context.Context, c Connection) error {
 	if err != nil {
 		return err
 	}
-	s, err := m.dial(ctx, c)
+	s, err := m.single(ctx, c)
 	if err != nil {
 		return err
 	}

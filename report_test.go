@@ -32,7 +32,7 @@ func TestManagerTest(t *testing.T) {
 			}
 			return s, nil
 		}}
-		r := newManager(d).Test(t.Context(), valid(ftp))
+		r := newManager(t, d).Test(t.Context(), valid(ftp))
 		require.NoError(t, r.Err)
 		require.Equal(t, "bank", r.Name)
 		require.Equal(t, []hawser.Phase{hawser.PhaseLookup, hawser.PhaseSecrets, hawser.PhaseConnect, hawser.PhaseProbe}, phases(r))
@@ -43,7 +43,7 @@ func TestManagerTest(t *testing.T) {
 		d := &fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) {
 			return wrapped{fileSession{&fakeSession{pingErr: errFake}, newFiles()}}, nil
 		}}
-		r := newManager(d).Test(t.Context(), valid(ftp))
+		r := newManager(t, d).Test(t.Context(), valid(ftp))
 		require.NoError(t, r.Err)
 		require.Equal(t, "2 entries in the login directory", r.Steps[len(r.Steps)-1].Detail)
 	})
@@ -51,7 +51,7 @@ func TestManagerTest(t *testing.T) {
 		t.Parallel()
 		s := &fakeSession{pingErr: errFake}
 		d := &fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) { return s, nil }}
-		r := newManager(d).Test(t.Context(), valid(smtp))
+		r := newManager(t, d).Test(t.Context(), valid(smtp))
 		require.ErrorIs(t, r.Err, errFake)
 		require.EqualError(t, r.Err, "test bank: smtp bank.example.com:587: probe: fake failure")
 		require.Equal(t, r.Err, r.Steps[len(r.Steps)-1].Err)
@@ -61,13 +61,13 @@ func TestManagerTest(t *testing.T) {
 		t.Parallel()
 		c := valid(ftp)
 		c.Name = ""
-		require.NoError(t, newManager(&fakeDialer{}).Test(t.Context(), c).Err)
+		require.NoError(t, newManager(t, &fakeDialer{}).Test(t.Context(), c).Err)
 	})
 	t.Run("ends with the step that failed", func(t *testing.T) {
 		t.Parallel()
 		c := valid(ftp)
 		c.Host = ""
-		r := newManager(&fakeDialer{}).Test(t.Context(), c)
+		r := newManager(t, &fakeDialer{}).Test(t.Context(), c)
 		require.ErrorIs(t, r.Err, hawser.ErrInvalid)
 		require.Equal(t, []hawser.Phase{hawser.PhaseLookup}, phases(r))
 		require.Equal(t, r.Err, r.Steps[0].Err)
@@ -77,7 +77,7 @@ func TestManagerTest(t *testing.T) {
 		d := &fakeDialer{}
 		c := named("bank", ssh, "jump")
 		c.Hops = []hawser.Connection{named("stale", ssh, "")}
-		require.NoError(t, newManager(d, named("jump", ssh, "")).Test(t.Context(), c).Err)
+		require.NoError(t, newManager(t, d, named("jump", ssh, "")).Test(t.Context(), c).Err)
 		require.Len(t, d.last().Hops, 1)
 		require.Equal(t, "jump", d.last().Hops[0].Name)
 		require.Equal(t, "stale", c.Hops[0].Name)
@@ -86,7 +86,7 @@ func TestManagerTest(t *testing.T) {
 		t.Parallel()
 		told := 0
 		ctx := hawser.WithTrace(t.Context(), &hawser.Trace{Step: func(string, hawser.Step) { told++ }})
-		r := newManager(&fakeDialer{}).Test(ctx, valid(ftp))
+		r := newManager(t, &fakeDialer{}).Test(ctx, valid(ftp))
 		require.Len(t, r.Steps, told)
 	})
 }
@@ -103,7 +103,7 @@ func TestManagerTestAll(t *testing.T) {
 	t.Run("reports every connection once", func(t *testing.T) {
 		t.Parallel()
 		seen := map[string]int{}
-		for r := range newManager(&fakeDialer{}, conns(50)...).TestAll(t.Context()) {
+		for r := range newManager(t, &fakeDialer{}, conns(50)...).TestAll(t.Context()) {
 			assert.NoError(t, r.Err)
 			seen[r.Name]++
 		}
@@ -125,7 +125,7 @@ func TestManagerTestAll(t *testing.T) {
 				return &fakeSession{}, nil
 			}}
 			start := time.Now()
-			for range newManager(d, conns(24)...).TestAll(t.Context()) {
+			for range newManager(t, d, conns(24)...).TestAll(t.Context()) {
 			}
 			require.EqualValues(t, 8, most.Load())
 			require.Equal(t, 3*time.Second, time.Since(start))
@@ -142,7 +142,7 @@ func TestManagerTestAll(t *testing.T) {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
-			for range newManager(d, conns(30)...).TestAll(t.Context()) {
+			for range newManager(t, d, conns(30)...).TestAll(t.Context()) {
 				break
 			}
 			require.LessOrEqual(t, d.calls(), 10)
@@ -152,7 +152,7 @@ func TestManagerTestAll(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			require.Panics(t, func() {
-				for range newManager(&fakeDialer{}, conns(30)...).TestAll(t.Context()) {
+				for range newManager(t, &fakeDialer{}, conns(30)...).TestAll(t.Context()) {
 					panic("boom")
 				}
 			})
@@ -186,7 +186,7 @@ func TestManagerTestAll(t *testing.T) {
 	})
 	t.Run("the Registry may be changed inside the loop", func(t *testing.T) {
 		t.Parallel()
-		m := newManager(&fakeDialer{}, conns(20)...)
+		m := newManager(t, &fakeDialer{}, conns(20)...)
 		for r := range m.TestAll(t.Context()) {
 			require.NoError(t, m.Registry.(*hawser.Memory).Delete(t.Context(), r.Name, hawser.AnyRevision))
 		}

@@ -236,6 +236,9 @@ func (l Limits) validate(p *problems) {
 	if l.Sessions < 0 {
 		p.add("limits.sessions", "is negative; leave it out for 8")
 	}
+	if l.Wait < 0 {
+		p.add("limits.wait", "is negative; leave it out for 5m")
+	}
 	if l.Idle < 0 {
 		p.add("limits.idle", "is negative; leave it out for 1m")
 	}
