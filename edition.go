@@ -45,6 +45,7 @@ func (m *Manager) leave(name string, d *definition) {
 	p := d.edition.pool
 	if p.names[name] == d { // and not a newer one, of the same server
 		delete(p.names, name)
+		p.setLimit()
 	}
 	for _, other := range p.names {
 		if other.edition == d.edition {

@@ -51,7 +51,7 @@ func (l *leased) Close() error {
 			reason = &p.count.ClosedUsed
 		}
 	}
-	if reason == nil && p.open-p.coming <= p.sessions() {
+	if reason == nil && p.open-p.coming <= p.limit {
 		p.keep(s)
 		m.returned(l)
 		m.mu.Unlock()

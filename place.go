@@ -48,7 +48,7 @@ func (m *Manager) ask(w *waiter) (c Connection, leave func()) {
 	defer m.mu.Unlock()
 	c = w.conn.Clone()
 	c.Limits = c.Limits.orDefaults()
-	c.Limits.Sessions = p.sessions()
+	c.Limits.Sessions = p.limit
 	switch {
 	case m.closed:
 		w.tell(grant{err: errClosed(c)})

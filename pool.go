@@ -12,6 +12,7 @@ type pool struct {
 	m      *Manager
 	server string                 // see serverOf
 	names  map[string]*definition // what leads here now
+	limit  int                    // the smallest Limits.Sessions of names
 	idle   []*pooled              // the one that was used last is last
 	open   int                    // sessions, and places of those that are being opened or closed
 	coming int                    // of open: those that are checked or closed, and so come back by themselves
@@ -21,27 +22,24 @@ type pool struct {
 	count PoolStats // what is counted up
 }
 
-// sessions is the smallest Limits.Sessions of the names that lead here.
-func (p *pool) sessions() int {
-	sessions := 0
-	for _, d := range p.names {
-		n := d.conn.Limits.orDefaults().Sessions
-		if sessions == 0 || n < sessions {
-			sessions = n
-		}
-	}
-	return sessions
-}
-
-// join makes d what name means. Limits that have become smaller take effect on
-// what is idle.
+// join makes d what name means. A smaller limit takes effect on what is idle.
 func (p *pool) join(name string, d *definition) {
 	p.names[name] = d
-	limit := p.sessions()
-	for excess := p.open - p.coming - limit; excess > 0 && len(p.idle) > 0; excess-- {
+	p.setLimit()
+	for excess := p.open - p.coming - p.limit; excess > 0 && len(p.idle) > 0; excess-- {
 		p.drop(p.idle[0], &p.count.ClosedExcess)
 	}
 	p.serve()
+}
+
+// setLimit makes limit that of the names that lead here.
+func (p *pool) setLimit() {
+	p.limit = 0
+	for _, d := range p.names {
+		if n := d.conn.Limits.orDefaults().Sessions; p.limit == 0 || n < p.limit {
+			p.limit = n
+		}
+	}
 }
 
 // retire closes what is idle of e, and sends home who waits for it.
@@ -176,12 +174,11 @@ func (p *pool) grant(e *edition) (g grant, ok bool) {
 	if s := p.take(e); s != nil {
 		return grant{session: s}, true
 	}
-	limit := p.sessions()
-	if p.open < limit {
+	if p.open < p.limit {
 		p.open++
 		return grant{}, true
 	}
-	if len(p.idle) > 0 && p.open-p.coming >= limit {
+	if len(p.idle) > 0 && p.open-p.coming >= p.limit {
 		p.drop(p.idle[0], &p.count.ClosedExcess)
 	}
 	return grant{}, false

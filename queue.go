@@ -1,6 +1,7 @@
 package hawser
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"time"
@@ -35,41 +36,44 @@ func (w *waiter) tell(g grant) {
 // reserve returns a session of d or a place to open one, and waits for either.
 // waited is false if there was one at once.
 func (m *Manager) reserve(ctx context.Context, d *definition) (g grant, waited bool, err error) {
-	p := d.edition.pool
 	m.mu.Lock()
+	p := d.edition.pool
 	switch {
 	case m.closed:
 		err = errClosed(d.conn)
 	case d.edition.retired:
 		err = errAgain
 	case p.queue.Len() == 0:
-		g, waited = p.grant(d.edition)
-		waited = !waited
-	default:
-		waited = true
+		var ok bool
+		if g, ok = p.grant(d.edition); ok {
+			m.mu.Unlock()
+			return g, false, nil
+		}
 	}
-	limit := p.sessions()
-	if err == nil && waited && p.coming == 0 && holds(ctx, p) {
-		err = busy(d.conn, limit, "this job holds one of them itself, and would wait for itself; give that back first, or raise limits.sessions")
+	if err == nil && p.coming == 0 && holds(ctx, p) {
+		err = busy(d.conn, p.limit, "this job holds one of them itself, and would wait for itself; give that back first, or raise limits.sessions")
 	}
-	if err != nil || !waited {
+	if err != nil {
 		m.mu.Unlock()
-		return g, waited, err
+		return g, true, err
 	}
 	w := &waiter{edition: d.edition, conn: d.conn, since: time.Now(), told: make(chan grant, 1)}
 	place := p.queue.PushBack(w)
 	p.count.Waits++
 	m.mu.Unlock()
-	bound := d.conn.Limits.orDefaults().Wait
+	return m.wait(ctx, w, place)
+}
+
+// wait waits in the queue, at place.
+func (m *Manager) wait(ctx context.Context, w *waiter, place *list.Element) (g grant, waited bool, err error) {
+	bound := w.conn.Limits.orDefaults().Wait
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
 	select {
 	case g = <-w.told:
 		return g, true, g.err
 	case <-ctx.Done():
-		err = gaveUp(d.conn, limit, ctx.Err())
 	case <-timer.C:
-		err = busy(d.conn, limit, fmt.Sprintf("none was given back within limits.wait, %v", bound))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -77,12 +81,16 @@ func (m *Manager) reserve(ctx context.Context, d *definition) (g grant, waited b
 	case g = <-w.told: // in the same moment
 		return g, true, g.err
 	default:
-		p.queue.Remove(place)
-		p.count.Waited += time.Since(w.since)
-		p.count.Refused++
-		p.sweep()
-		return grant{}, true, err
 	}
+	p := w.edition.pool
+	p.queue.Remove(place)
+	p.count.Waited += time.Since(w.since)
+	p.count.Refused++
+	p.sweep()
+	if err := ctx.Err(); err != nil {
+		return g, true, gaveUp(w.conn, p.limit, err)
+	}
+	return g, true, busy(w.conn, p.limit, fmt.Sprintf("none was given back within limits.wait, %v", bound))
 }
 
 // busy says that all sessions are in use, and why there is no more waiting.

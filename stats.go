@@ -43,7 +43,7 @@ func (m *Manager) Stats() []PoolStats {
 	var all []PoolStats
 	for _, p := range m.pools {
 		s := p.count
-		s.Server, s.Names, s.Sessions = p.server, slices.Sorted(maps.Keys(p.names)), p.sessions()
+		s.Server, s.Names, s.Sessions = p.server, slices.Sorted(maps.Keys(p.names)), p.limit
 		s.Open, s.Idle, s.Waiting = p.open, len(p.idle), p.queue.Len()+p.asking.Len()
 		all = append(all, s)
 	}
