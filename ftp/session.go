@@ -91,8 +91,16 @@ func (s *Session) Lease(_ context.Context, c hawser.Connection) error {
 	return nil
 }
 
-// Reusable is false once the session ended and while a file is open.
-func (s *Session) Reusable() bool { return s.Cause() == nil && !s.transferring() }
+// Reusable is false once the session ended, while it does something or a file is
+// open, and when the server has hung up on it, or said what nobody asked for, as
+// servers do that log out who is idle.
+func (s *Session) Reusable() bool {
+	if s.Cause() != nil || s.transferring() || !s.life.TryBegin() {
+		return false
+	}
+	defer s.life.Finish()
+	return !s.wire.Stirred()
+}
 
 func (s *Session) transferring() bool {
 	s.mu.Lock()

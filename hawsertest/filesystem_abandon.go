@@ -118,8 +118,8 @@ func (f *files) partial(w io.WriteCloser, data []byte, cause error) {
 	again := within(f, prompt, "Close, again", w.Close)
 	assert.Error(f, again, "a second Close must not report the file complete")
 	f.usable()
-	if !reusable(f.fsys) {
-		return
+	if l, ok := ability[hawser.Leasable](f.fsys); !ok || !l.Reusable() {
+		return // its session is lost, or may be
 	}
 	info, err := f.fsys.Stat(f.ctx, name)
 	if partial.Good == 0 && errors.Is(err, fs.ErrNotExist) {
