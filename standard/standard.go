@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"time"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/certs"
@@ -28,6 +29,8 @@ type Options struct {
 	// Environment has connections without a Proxy and a Via heed all_proxy, no_proxy
 	// and the like; see proxy.FromEnvironment.
 	Environment bool
+	Limiter     hawser.Limiter // nil: Limits.Sessions holds in this process alone
+	Stale       time.Duration  // see hawser.Manager; 0: 5m
 }
 
 // New returns a Manager for the connections of reg: every driver, through the
@@ -52,6 +55,8 @@ func New(reg hawser.Registry, o Options) *hawser.Manager {
 		Registry: reg,
 		Dialer:   closing{&hawser.Retry{Dialer: drivers}, jump},
 		Secrets:  o.Secrets,
+		Limiter:  o.Limiter,
+		Stale:    o.Stale,
 	}
 }
 
