@@ -99,7 +99,7 @@ func TestEachRuleCatchesABrokenFake(t *testing.T) {
 		assert.False(t, names[b.rule+b.name], "two broken fakes are called %q", b.name)
 		names[b.rule+b.name] = true
 	}
-	rules := slices.Concat(ruleNames(registryRules()), ruleNames(dialerRules()), ruleNames(fileSystemRules()), ruleNames(mailerRules()), ruleNames(transportRules()))
+	rules := slices.Concat(ruleNames(registryRules()), ruleNames(registryHandleRules()), ruleNames(dialerRules()), ruleNames(fileSystemRules()), ruleNames(mailerRules()), ruleNames(transportRules()))
 	if len(brokenRunners()) > 0 { // they need a shell
 		rules = append(rules, ruleNames(runnerRules())...)
 	}

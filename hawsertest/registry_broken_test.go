@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/hawser/hawser"
 )
@@ -107,13 +106,7 @@ func brokenWrites() []broken {
 		})},
 		{"registry: Put compares and swaps in two steps", "one of many concurrent Puts wins", bendRegistry(func(b *bentRegistry) {
 			b.put = func(ctx context.Context, c hawser.Connection) (hawser.Connection, error) {
-				stored, _ := b.Memory.Lookup(ctx, c.Name)
-				if stored.Revision != c.Revision {
-					return c, hawser.ErrConflict
-				}
-				time.Sleep(time.Millisecond) // so that the others compare, too
-				c.Revision = hawser.AnyRevision
-				return b.Memory.Put(ctx, c)
+				return putInSteps(ctx, b.Memory, c) // so that the others compare, too
 			}
 		})},
 		{"registry: Delete ignores revisions", "Delete removes the connection of that revision", bendRegistry(deletes(func(revision string) string { return hawser.AnyRevision }))},

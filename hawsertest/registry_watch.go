@@ -2,7 +2,6 @@ package hawsertest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -58,7 +57,12 @@ func (r *registry) watcher(reg hawser.Registry) hawser.Watcher {
 // empty one, and fails if that does not happen.
 func (r *registry) told(watch changes, names ...string) {
 	r.Helper()
-	err := within(r, prompt, fmt.Sprintf("the watch, for the changes of %q", names), func() error {
+	r.toldWithin(prompt, watch, names...)
+}
+
+func (r *registry) toldWithin(limit time.Duration, watch changes, names ...string) {
+	r.Helper()
+	err := within(r, limit, fmt.Sprintf("the watch, for the changes of %.200q", names), func() error {
 		missing := map[string]bool{}
 		for _, name := range names {
 			missing[name] = true
@@ -69,9 +73,9 @@ func (r *registry) told(watch changes, names ...string) {
 				return err
 			}
 		}
-		return errors.New("the watch ended without an error")
+		return errSilent
 	})
-	require.NoError(r, err, "the watch, for the changes of %q", names)
+	require.NoError(r, err, "the watch, for the changes of %.200q", names)
 }
 
 func watchStands(r *registry) {
@@ -115,7 +119,7 @@ func watchReentrant(r *registry) {
 			_, err = w.Put(r.Context(), c)
 			return err
 		}
-		return errors.New("the watch ended without an error")
+		return errSilent
 	})
 	assert.NoError(r, err)
 }
