@@ -3,12 +3,14 @@ package hawser
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Validate reports every problem of c at once, joined; each is a *[FieldError].
@@ -118,22 +120,49 @@ func isIP(host string) bool {
 
 // validateText refuses control characters in every text and secret: in a
 // login, a file name or a command line they would end one message and start
-// another.
+// another. Text is UTF-8: the stored form, which is JSON, has no place for other.
 func (c Connection) validateText(p *problems) {
 	for f := range c.fields() {
-		switch v := f.value.Interface().(type) {
-		case Secret:
-			if breaksLine(f.name, v.Reveal()) {
+		if secret, ok := f.value.Interface().(Secret); ok {
+			if breaksLine(f.name, secret.Reveal()) {
 				p.add(f.name, "holds CR, LF or NUL")
 			}
-		default:
-			if f.value.Kind() != reflect.String || f.name == "description" {
-				continue
+			continue
+		}
+		for text := range textsOf(f.value) {
+			if !utf8.ValidString(text) {
+				p.add(f.name, "is not UTF-8")
+				break
 			}
-			for _, r := range f.value.String() {
-				if unicode.IsControl(r) {
-					p.add(f.name, "holds the control character %q", r)
-					break
+		}
+		if f.value.Kind() != reflect.String || f.name == "description" {
+			continue
+		}
+		for _, r := range f.value.String() {
+			if unicode.IsControl(r) {
+				p.add(f.name, "holds the control character %q", r)
+				break
+			}
+		}
+	}
+}
+
+// textsOf yields the texts that v is or holds, but for secrets.
+func textsOf(v reflect.Value) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		switch v.Kind() {
+		case reflect.String:
+			yield(v.String())
+		case reflect.Slice:
+			for i := range v.Len() {
+				if item := v.Index(i); item.Kind() == reflect.String && !yield(item.String()) {
+					return
+				}
+			}
+		case reflect.Map:
+			for key, value := range v.Seq2() {
+				if !yield(key.String()) || value.Kind() == reflect.String && !yield(value.String()) {
+					return
 				}
 			}
 		}

@@ -115,6 +115,11 @@ func TestValidateRefuses(t *testing.T) {
 	}{
 		{"a name with space around", ssh, func(c *hawser.Connection) { c.Name = " bank" }, "name", "begins or ends with a space"},
 		{"a name with a control character", ssh, func(c *hawser.Connection) { c.Name = "a\nb" }, "name", `holds the control character '\n'`},
+		{"text that is not UTF-8", ssh, func(c *hawser.Connection) { c.Description = "caf\xe9" }, "description", "is not UTF-8"},
+		{"a setting of another driver that is not UTF-8", ssh, func(c *hawser.Connection) { c.Extra = map[string]string{"ours.x": "\xff"} }, "extra", "is not UTF-8"},
+		{"the name of one that is not UTF-8", ssh, func(c *hawser.Connection) {
+			c.ExtraSecrets = map[string]hawser.Secret{"ours.\xff": hawser.NewSecret("x")}
+		}, "extra_secrets", "is not UTF-8"},
 		{"no protocol", "", func(*hawser.Connection) {}, "protocol", "want one of ftp, sftp, ssh, smtp"},
 		{"a negative timeout", ssh, func(c *hawser.Connection) { c.Timeout = -time.Second }, "timeout", "is negative; leave it out for 30s"},
 		{"via itself", ssh, func(c *hawser.Connection) { c.Via = "bank" }, "via", "leads in a circle"},
