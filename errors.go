@@ -36,6 +36,7 @@ const (
 	PhaseTrust   Phase = "trust" // TLS handshake or host key
 	PhaseLogin   Phase = "login"
 	PhaseProbe   Phase = "probe"
+	PhaseData    Phase = "data" // a data connection of ftp; also told of those that jobs need
 )
 
 // An Error says which phase of which operation on which connection failed. It

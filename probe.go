@@ -38,13 +38,13 @@ func (m *Manager) Probe(ctx context.Context, c Connection) iter.Seq2[Connection,
 		}
 		if err != nil {
 			step := Step{Phase: PhaseLookup, Took: time.Since(start), Err: err}
-			yield(stored, Report{Name: c.Name, Steps: []Step{step}, Err: err})
+			yield(stored, Report{Name: c.Name, Steps: []Step{step}, Err: err}.withHints())
 			return
 		}
 		for found, report := range probeBy(ctx, m.Dialer, c) {
 			found = found.Clone()
 			found.restoreSecrets(stored)
-			if !yield(found, report) {
+			if !yield(found, report.withHints()) {
 				return
 			}
 		}

@@ -3,13 +3,13 @@ package hawser_test
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+	"iter"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"github.com/hawser/hawser"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -82,6 +82,129 @@ func TestManagerTest(t *testing.T) {
 		require.Equal(t, "jump", d.last().Hops[0].Name)
 		require.Equal(t, "stale", c.Hops[0].Name)
 	})
+	t.Run("says what to do, at the step and in all, and how long it took", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			d := &fakeDialer{dial: func(ctx context.Context, c hawser.Connection) (hawser.Session, error) {
+				time.Sleep(time.Second) // of the bubble's clock
+				err := &hawser.Error{Op: "open", Phase: hawser.PhaseLogin, Name: c.Name, Err: hawser.ErrAuth}
+				for _, trace := range hawser.ContextTraces(ctx) {
+					trace.Step(c.Name, hawser.Step{Phase: hawser.PhaseLogin, Err: err})
+				}
+				return nil, err
+			}}
+			r := newManager(t, d).Test(t.Context(), valid(ftp))
+			require.Equal(t, "check auth.user and auth.password", r.Hint())
+			require.Equal(t, r.Hint(), r.Steps[len(r.Steps)-1].Hint)
+			require.Equal(t, time.Second, r.Took)
+		})
+	})
+	t.Run("has the step that failed also of a driver that tells none", func(t *testing.T) {
+		t.Parallel()
+		d := &fakeDialer{dial: func(_ context.Context, c hawser.Connection) (hawser.Session, error) {
+			return nil, &hawser.Error{Op: "open", Phase: hawser.PhaseLogin, Name: c.Name, Err: hawser.ErrAuth}
+		}}
+		r := newManager(t, d).Test(t.Context(), valid(ftp))
+		require.Equal(t, []hawser.Phase{hawser.PhaseLookup, hawser.PhaseSecrets, hawser.PhaseLogin}, phases(r))
+		require.Equal(t, r.Err, r.Steps[2].Err)
+		require.Equal(t, "check auth.user and auth.password", r.Steps[2].Hint)
+	})
+	t.Run("makes one attempt", func(t *testing.T) {
+		t.Parallel()
+		d := &fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) {
+			return nil, &hawser.Error{Temporary: true, Err: errFake}
+		}}
+		m := newManager(t, d)
+		m.Dialer = &hawser.Retry{Dialer: d}
+		require.ErrorIs(t, m.Test(t.Context(), valid(ftp)).Err, errFake)
+		require.Equal(t, 1, d.calls())
+	})
+	t.Run("tells a failure once that two parts tell of", func(t *testing.T) {
+		t.Parallel()
+		d := &fakeDialer{dial: func(ctx context.Context, c hawser.Connection) (hawser.Session, error) {
+			err := &hawser.Error{Op: "open", Phase: hawser.PhaseProxy, Name: c.Name, Err: fmt.Errorf("jump: %w", errFake)}
+			for _, trace := range hawser.ContextTraces(ctx) {
+				trace.Step(c.Name, hawser.Step{Phase: hawser.PhaseProxy, Detail: "jump host", Err: errFake})
+				trace.Step(c.Name, hawser.Step{Phase: hawser.PhaseProxy, Err: err})
+			}
+			return nil, err
+		}}
+		r := newManager(t, d).Test(t.Context(), valid(ftp))
+		require.Equal(t, []hawser.Phase{hawser.PhaseLookup, hawser.PhaseSecrets, hawser.PhaseProxy}, phases(r))
+		last := r.Steps[2]
+		require.Equal(t, r.Err, last.Err)
+		require.Equal(t, "jump host", last.Detail)
+	})
+	t.Run("ends by itself, whatever does not answer", func(t *testing.T) {
+		t.Parallel()
+		c := valid(ftp)
+		c.Timeout = 5 * time.Second
+		for name, row := range map[string]struct {
+			m    *hawser.Manager
+			want time.Duration
+		}{
+			"the registry": {&hawser.Manager{Registry: muteRegistry{}, Dialer: &fakeDialer{}}, 30 * time.Second},
+			"the secrets":  {&hawser.Manager{Registry: hawser.NewMemory(), Dialer: &fakeDialer{}, Secrets: muteSecrets{}}, 30 * time.Second},
+			"the server": {&hawser.Manager{Registry: hawser.NewMemory(), Dialer: &fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) {
+				return muteSession{&fakeSession{}}, nil
+			}}}, 20 * time.Second},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				c := c.Clone()
+				if name == "the secrets" {
+					c.Auth.Password = hawser.SecretRef("vault:bank")
+				}
+				if name == "the registry" {
+					c.Protocol, c.Via = hawser.SSH, "jump"
+				}
+				r := row.m.Test(t.Context(), c)
+				require.Error(t, r.Err, name)
+				require.Equal(t, row.want, r.Took, name)
+				require.NotEmpty(t, r.Hint(), name)
+				require.NoError(t, row.m.Close())
+			})
+		}
+	})
+	t.Run("a large login directory is not read to its end", func(t *testing.T) {
+		t.Parallel()
+		d := &fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) {
+			files := newFiles()
+			for i := range 3000 {
+				files.files[fmt.Sprintf("f%04d", i)] = &fstest.MapFile{}
+			}
+			return fileSession{&fakeSession{}, files}, nil
+		}}
+		r := newManager(t, d).Test(t.Context(), valid(ftp))
+		require.NoError(t, r.Err)
+		require.Equal(t, "1000 entries in the login directory, or more", r.Steps[len(r.Steps)-1].Detail)
+	})
+	t.Run("tests what is saved by its name", func(t *testing.T) {
+		t.Parallel()
+		d := &fakeDialer{}
+		m := newManager(t, d, valid(ftp))
+		r := m.TestSaved(t.Context(), "bank")
+		require.NoError(t, r.Err)
+		require.Equal(t, []hawser.Phase{hawser.PhaseLookup, hawser.PhaseSecrets, hawser.PhaseProbe}, phases(r))
+		r = m.TestSaved(t.Context(), "bnak")
+		require.ErrorIs(t, r.Err, hawser.ErrNotFound)
+		require.Equal(t, "bnak", r.Name)
+		require.Equal(t, "correct the name, or save a connection under it", r.Hint())
+		require.Equal(t, 1, d.calls())
+	})
+	t.Run("tests what was edited with the secrets that were left as they are", func(t *testing.T) {
+		t.Parallel()
+		d := &fakeDialer{}
+		m := newManager(t, d, valid(ftp))
+		stored, err := m.Registry.Lookup(t.Context(), "bank")
+		require.NoError(t, err)
+		edited := stored.Clone()
+		edited.Port, edited.Auth.Password = 2121, hawser.NewSecret("***")
+		edited, err = edited.WithSecretsOf(stored)
+		require.NoError(t, err)
+		require.NoError(t, m.Test(t.Context(), edited).Err)
+		require.Equal(t, "literal", d.last().Auth.Password.Reveal())
+		require.EqualValues(t, 2121, d.last().Port)
+	})
 	t.Run("tells the traces of its context too", func(t *testing.T) {
 		t.Parallel()
 		told := 0
@@ -91,104 +214,51 @@ func TestManagerTest(t *testing.T) {
 	})
 }
 
-func TestManagerTestAll(t *testing.T) {
-	t.Parallel()
-	conns := func(n int) []hawser.Connection {
-		list := make([]hawser.Connection, n)
-		for i := range list {
-			list[i] = named(fmt.Sprintf("c%03d", i), ftp, "")
-		}
-		return list
+// refusedProber reports a step as a driver does, without a hint.
+type refusedProber struct{ hawser.Dialer }
+
+func (refusedProber) Probe(_ context.Context, c hawser.Connection) iter.Seq2[hawser.Connection, hawser.Report] {
+	return func(yield func(hawser.Connection, hawser.Report) bool) {
+		err := &hawser.Error{Op: "open", Phase: hawser.PhaseLogin, Name: c.Name, Err: hawser.ErrAuth}
+		yield(c, hawser.Report{Name: c.Name, Steps: []hawser.Step{{Phase: hawser.PhaseLogin, Err: err}}, Err: err})
 	}
-	t.Run("reports every connection once", func(t *testing.T) {
-		t.Parallel()
-		seen := map[string]int{}
-		for r := range newManager(t, &fakeDialer{}, conns(50)...).TestAll(t.Context()) {
-			assert.NoError(t, r.Err)
-			seen[r.Name]++
-		}
-		require.Len(t, seen, 50)
-		for name, n := range seen {
-			require.Equal(t, 1, n, name)
-		}
-	})
-	t.Run("tests eight at once", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			var now, most atomic.Int64
-			d := &fakeDialer{dial: func(context.Context, hawser.Connection) (hawser.Session, error) {
-				n := now.Add(1)
-				defer now.Add(-1)
-				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-				}
-				time.Sleep(time.Second) // of the bubble's clock
-				return &fakeSession{}, nil
-			}}
-			start := time.Now()
-			for range newManager(t, d, conns(24)...).TestAll(t.Context()) {
-			}
-			require.EqualValues(t, 8, most.Load())
-			require.Equal(t, 3*time.Second, time.Since(start))
-		})
-	})
-	t.Run("breaking out of the loop ends the tests that still run", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
-			d := &fakeDialer{}
-			d.dial = func(ctx context.Context, _ hawser.Connection) (hawser.Session, error) {
-				if d.calls() == 1 {
-					return &fakeSession{}, nil
-				}
-				<-ctx.Done()
-				return nil, ctx.Err()
-			}
-			for range newManager(t, d, conns(30)...).TestAll(t.Context()) {
-				break
-			}
-			require.LessOrEqual(t, d.calls(), 10)
-		})
-	})
-	t.Run("a panic in the loop leaves nothing running", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			require.Panics(t, func() {
-				for range newManager(t, &fakeDialer{}, conns(30)...).TestAll(t.Context()) {
-					panic("boom")
-				}
-			})
-		})
-	})
-	t.Run("a Registry that fails in the middle is a report of its own", func(t *testing.T) {
-		t.Parallel()
-		m := &hawser.Manager{Registry: failingRegistry{conns: conns(3), err: errFake}, Dialer: &fakeDialer{}}
-		good, bad := 0, 0
-		for r := range m.TestAll(t.Context()) {
-			if r.Err == nil {
-				good++
-				continue
-			}
-			bad++
-			assert.ErrorIs(t, r.Err, errFake)
-			assert.EqualError(t, r.Err, "test: lookup: fake failure")
-			assert.Empty(t, r.Name)
-		}
-		require.Equal(t, 3, good)
-		require.Equal(t, 1, bad)
-	})
-	t.Run("without a Registry there is one report of that", func(t *testing.T) {
-		t.Parallel()
+}
+
+func TestProbeHints(t *testing.T) {
+	t.Parallel()
+	m := &hawser.Manager{Dialer: refusedProber{}}
+	c := valid(ftp)
+	for host, want := range map[string]string{c.Host: "check auth.user and auth.password", "": "correct host"} {
+		c.Host = host
 		n := 0
-		for r := range (&hawser.Manager{}).TestAll(t.Context()) {
+		for _, r := range m.Probe(t.Context(), c) {
 			n++
-			require.EqualError(t, r.Err, "manager has no Registry")
+			require.Equal(t, want, r.Steps[0].Hint)
 		}
 		require.Equal(t, 1, n)
-	})
-	t.Run("the Registry may be changed inside the loop", func(t *testing.T) {
-		t.Parallel()
-		m := newManager(t, &fakeDialer{}, conns(20)...)
-		for r := range m.TestAll(t.Context()) {
-			require.NoError(t, m.Registry.(*hawser.Memory).Delete(t.Context(), r.Name, hawser.AnyRevision))
-		}
-	})
+	}
+}
+
+// muteRegistry never answers.
+type muteRegistry struct{ hawser.Registry }
+
+func (muteRegistry) Lookup(ctx context.Context, _ string) (hawser.Connection, error) {
+	<-ctx.Done()
+	return hawser.Connection{}, ctx.Err()
+}
+
+// muteSecrets never answers.
+type muteSecrets struct{}
+
+func (muteSecrets) ResolveSecret(ctx context.Context, _ string) (string, error) {
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+// muteSession never answers.
+type muteSession struct{ *fakeSession }
+
+func (muteSession) Ping(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
 }

@@ -23,7 +23,8 @@ var _ interface {
 } = (*Retry)(nil)
 
 // Dial returns the first Session that opens, or the error of the last attempt.
-// A ctx that ends during a pause leaves it at the attempts made so far.
+// A ctx that ends during a pause leaves it at the attempts made so far. Under
+// [Manager.Test] there is one.
 func (r *Retry) Dial(ctx context.Context, c Connection) (Session, error) {
 	if r.Dialer == nil {
 		return nil, &Error{Op: "open", Phase: PhaseLookup, Name: c.Name, Protocol: c.Protocol, Err: errors.New("retry has no Dialer")}
@@ -31,6 +32,9 @@ func (r *Retry) Dial(ctx context.Context, c Connection) (Session, error) {
 	attempts, pause := r.Attempts, r.Pause
 	if attempts == 0 {
 		attempts = 3
+	}
+	if ctx.Value(onceKey{}) != nil {
+		attempts = 1
 	}
 	if pause <= 0 {
 		pause = time.Second

@@ -145,12 +145,8 @@ func (s single) Unwrap() Session { return s.Session }
 // Close closes the session.
 func (s single) Close() error { return s.s.end() }
 
-// single opens a session to c, which is complete, beside the pool.
-func (m *Manager) single(ctx context.Context, c Connection) (Session, error) {
-	session, err := m.dial(ctx, c)
-	if err != nil {
-		return nil, err
-	}
+// beside has Close close session, which is none of the pool, until it is closed.
+func (m *Manager) beside(session Session, c Connection) (Session, error) {
 	m.mu.Lock()
 	if !m.closed {
 		defer m.mu.Unlock()

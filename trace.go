@@ -13,7 +13,8 @@ import (
 // for their text.
 type Trace struct {
 	Sent, Received func(Message)
-	// Step is told each step of opening a session as it ends.
+	// Step is told each step of opening a session, and of a data connection of
+	// ftp, as it ends.
 	Step func(connection string, s Step)
 	// Progress is told how many bytes of a file are through. total is -1
 	// where it is not known.

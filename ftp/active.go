@@ -20,8 +20,9 @@ type activeConn struct {
 	listener *net.TCPListener
 }
 
-func (a *activeConn) way() way { return active }
-func (a *activeConn) abandon() { _ = a.listener.Close() }
+func (a *activeConn) way() way     { return active }
+func (a *activeConn) addr() string { return a.listener.Addr().String() }
+func (a *activeConn) abandon()     { _ = a.listener.Close() }
 
 // prepareActive listens, here or on the proxy, and tells the server where, by EPRT
 // and else by PORT.
@@ -30,11 +31,11 @@ func (s *Session) prepareActive(ctx context.Context) (opener, error) {
 		return s.prepareBound(ctx, binder)
 	}
 	if _, ok := s.socket.(*net.TCPConn); !ok || s.settings.Proxy.Type != "" || s.settings.Via != "" {
-		return nil, &wayError{active, fmt.Errorf("%w: the server cannot connect to this machine through an HTTP proxy or a jump host", errors.ErrUnsupported)}
+		return nil, &DataError{Mode: hawser.Active, Err: fmt.Errorf("%w: the server cannot connect to this machine through an HTTP proxy or a jump host", errors.ErrUnsupported)}
 	}
 	listener, err := s.listen(ctx)
 	if err != nil {
-		return nil, &wayError{active, err}
+		return nil, &DataError{Mode: hawser.Active, Err: err}
 	}
 	a := &activeConn{s, listener}
 	addr, err := netip.ParseAddrPort(listener.Addr().String())
@@ -94,7 +95,7 @@ func (s *Session) announce(addr netip.AddrPort) error {
 	ip := addr.Addr().Unmap().WithZone("")
 	external := s.settings.FTP.External
 	if external == "" && ip.IsUnspecified() {
-		return &wayError{active, fmt.Errorf("%w: the proxy does not say at which address the server is to connect; set ftp.external", errors.ErrUnsupported)}
+		return &DataError{Mode: hawser.Active, Err: fmt.Errorf("%w: the proxy does not say at which address the server is to connect; set ftp.external", errors.ErrUnsupported)}
 	}
 	if external != "" {
 		var err error
@@ -108,13 +109,13 @@ func (s *Session) announce(addr netip.AddrPort) error {
 			return err
 		}
 		if !ip.Is4() {
-			return &wayError{active, refusal("EPRT", r)}
+			return &DataError{Mode: hawser.Active, Err: refusal("EPRT", r)}
 		}
 		s.ways.noEPRT = true
 	}
 	r, err := s.exchange(port(ip, addr.Port()))
 	if err == nil && !isDone(r) {
-		err = &wayError{active, refusal("PORT", r)}
+		err = &DataError{Mode: hawser.Active, Err: refusal("PORT", r)}
 	}
 	return err
 }

@@ -16,15 +16,16 @@ type boundConn struct {
 	binding hawser.Binding
 }
 
-func (b *boundConn) way() way { return active }
-func (b *boundConn) abandon() { _ = b.binding.Close() }
+func (b *boundConn) way() way     { return active }
+func (b *boundConn) addr() string { return b.binding.Addr().String() }
+func (b *boundConn) abandon()     { _ = b.binding.Close() }
 
 // prepareBound has the proxy listen, and tells the server where.
 func (s *Session) prepareBound(ctx context.Context, binder hawser.Binder) (opener, error) {
 	if _, err := netip.ParseAddr(s.host()); err != nil && !s.protected() {
 		// The proxy resolves the name, so whether it is the server that connects
 		// could not be told, and in the clear nothing else would tell it.
-		return nil, &wayError{active, fmt.Errorf("%w: the address of %s is not known here, so that anybody could take its place; protect the data, or set proxy.type to socks5", errors.ErrUnsupported, s.host())}
+		return nil, &DataError{Mode: hawser.Active, Err: fmt.Errorf("%w: the address of %s is not known here, so that anybody could take its place; protect the data, or set proxy.type to socks5", errors.ErrUnsupported, s.host())}
 	}
 	binding, cancel := s.dataDial(ctx)
 	defer cancel()
@@ -33,7 +34,7 @@ func (s *Session) prepareBound(ctx context.Context, binder hawser.Binder) (opene
 	case ctx.Err() != nil && err != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, ofWay(active, fmt.Errorf("the proxy opens no port for the server: %w", err))
+		return nil, ofWay(active, "", fmt.Errorf("the proxy opens no port for the server: %w", err))
 	}
 	b := &boundConn{s, bound}
 	if err := s.announce(bound.Addr()); err != nil {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 	"github.com/hawser/hawser/internal/wire"
 )
 
@@ -25,11 +27,13 @@ type data struct {
 // openData opens a data connection for a command line. restart is where the
 // server is to begin, in bytes. The caller has the turn, and ends the data.
 func (s *Session) openData(ctx context.Context, line string, restart int64) (*data, error) {
-	opening, cancel := s.untilEnded(ctx)
+	limited, cancel := s.untilEnded(ctx)
 	defer cancel()
 	var errs []error
 	for _, way := range s.ways.order(s.settings.FTP.Mode) {
-		d, err := s.openDataBy(opening, way, line, restart)
+		start := time.Now()
+		d, err := s.openDataBy(limited, way, line, restart)
+		s.reportData(ctx, way, start, d, err)
 		if err == nil {
 			s.ways.worked(way)
 			return d, nil
@@ -58,40 +62,17 @@ func (s *Session) untilEnded(ctx context.Context) (opening context.Context, canc
 	return opening, cancel
 }
 
-// A wayError is a data connection that did not come about, where another way of
-// opening one may do.
-type wayError struct {
-	way way
-	err error
-}
-
-func (e *wayError) Error() string {
-	cure := "open the port range of the server in the firewall, or set ftp.mode to active or auto"
-	onTheWay := errors.Is(e.err, hawser.ErrProxy)
-	switch {
-	case e.way == active && (onTheWay || errors.Is(e.err, errors.ErrUnsupported)):
-		cure = "set ftp.mode to passive, or reach the server through a SOCKS proxy that can bind"
-	case onTheWay:
-		cure = "have the proxy or jump host allow connections to the ports of the server's data"
-	case e.way == active:
-		cure = "the server must be able to reach this machine: set ftp.ports and ftp.external as the firewall has them, or set ftp.mode to passive"
-	}
-	return fmt.Sprintf("%s data connection: %v: %s", e.way, e.err, cure)
-}
-
-func (e *wayError) Unwrap() error { return e.err }
-
 // ofWay is err of opening a data connection in a way, unless another way would fare
 // no better: a proxy has refused the login or is not trusted, or a jump host is lost.
-func ofWay(w way, err error) error {
+func ofWay(w way, addr string, err error) error {
 	if errors.Is(err, hawser.ErrAuth) || errors.Is(err, hawser.ErrUntrusted) || errors.Is(err, hawser.ErrLost) {
 		return fmt.Errorf("data connection: %w", err)
 	}
-	return &wayError{w, err}
+	return &DataError{Mode: w.mode(), Addr: addr, Err: err}
 }
 
 func isOfWay(err error) bool {
-	var w *wayError
+	var w *DataError
 	return errors.As(err, &w)
 }
 
@@ -136,7 +117,7 @@ func (d *data) start(ctx context.Context, open opener, line string, restart int6
 	case err != nil:
 		return err
 	case r.Code == codeNoData:
-		return &wayError{open.way(), refusal(d.verb, r)}
+		return &DataError{Mode: open.way().mode(), Addr: open.addr(), Err: refusal(d.verb, r)}
 	case r.Class() > 2, r.Class() == 2 && d.isUpload():
 		return refusal(d.verb, r) // also if it says that it has what it was not yet sent
 	}
@@ -146,7 +127,7 @@ func (d *data) start(ctx context.Context, open opener, line string, restart int6
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return d.s.afterData(&wayError{open.way(), err}, d)
+		return d.s.afterData(&DataError{Mode: open.way().mode(), Addr: open.addr(), Err: err}, d)
 	}
 	d.Conn = d.tcp
 	return nil
@@ -215,7 +196,9 @@ func (d *data) refused(r wire.Reply) error {
 	if !ok || conn.ConnectionState().DidResume || r.Code != codeNoData && r.Code != codeReuseTLS {
 		return err
 	}
-	return fmt.Errorf("%w; the server may want TLS sessions resumed and gave no ticket for one: let it speak TLS 1.3, or give tickets (ProFTPD: TLSSessionTickets on), or not insist (ProFTPD: TLSOptions NoSessionReuseRequired; vsftpd: require_ssl_reuse=NO)", err)
+	const cure = "let it speak TLS 1.3, or give tickets (ProFTPD: TLSSessionTickets on), or not insist (ProFTPD: TLSOptions NoSessionReuseRequired; vsftpd: require_ssl_reuse=NO)"
+	return opening.WithHint(fmt.Errorf("%w; the server may want TLS sessions resumed and gave no ticket for one: %s", err, cure),
+		"the server may want TLS sessions resumed, and gave no ticket for one: "+cure)
 }
 
 // wasCut reports whether the server left TLS without saying so (RFC 8446, section

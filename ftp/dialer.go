@@ -8,6 +8,7 @@ import (
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/internal/control"
+	"github.com/hawser/hawser/internal/opening"
 )
 
 // A Dialer opens FTP sessions. Its zero value reaches servers directly and
@@ -46,6 +47,7 @@ func busy(err error) error {
 	var refused *Error
 	if errors.As(err, &e) && errors.As(err, &refused) && refused.Code == codeClosing && e.Phase != hawser.PhaseLogin {
 		e.Temporary = true
+		e.Err = opening.WithHint(e.Err, "the server takes nobody now: end other sessions, or set limits.sessions lower")
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 	"github.com/hawser/hawser/internal/wire"
 )
 
@@ -28,7 +29,7 @@ func (p *dial) login() error {
 	if err == nil && r.Code == codeAccount {
 		account := p.c.FTP.Account.Reveal()
 		if account == "" {
-			return fmt.Errorf("%w: the server wants an account too (%s); set ftp.account", hawser.ErrAuth, r)
+			return opening.WithHint(fmt.Errorf("%w: the server wants an account too (%s); set ftp.account", hawser.ErrAuth, r), "set ftp.account")
 		}
 		r, err = p.secretly("ACCT", account)
 	}
@@ -52,9 +53,20 @@ func (p *dial) refused(r wire.Reply) error {
 	cure := "check auth.user and auth.password"
 	switch {
 	case r.Class() == 4:
-		return fmt.Errorf("the server takes no login now: %w", refusal("login", r))
+		return opening.WithHint(fmt.Errorf("the server takes no login now: %w", refusal("login", r)), "try again later, or end other sessions of this login")
 	case p.TLS == nil && r.Code != 530:
 		cure += "; a server that wants TLS first may say so by this: set tls.mode to explicit"
 	}
-	return fmt.Errorf("%w: %w; %s", hawser.ErrAuth, refusal("login", r), cure)
+	return opening.WithHint(fmt.Errorf("%w: %w; %s", hawser.ErrAuth, refusal("login", r), cure), p.loginHint(r))
+}
+
+// loginHint is what to do about a login that was refused by r.
+func (p *dial) loginHint(r wire.Reply) string {
+	switch {
+	case r.Code == 500 || r.Code == 502: // every FTP server knows USER
+		return "the server does not know how FTP logs in: check protocol and port, or set tls.mode to explicit"
+	case p.TLS == nil: // vsftpd says 530, others 503, 521, 534 or 550
+		return "check auth.user and auth.password; if both are right, the server may want TLS: set tls.mode to explicit"
+	}
+	return "check auth.user and auth.password"
 }

@@ -16,6 +16,7 @@ import (
 type passiveConn struct{ conn net.Conn }
 
 func (p *passiveConn) way() way                                  { return passive }
+func (p *passiveConn) addr() string                              { return p.conn.RemoteAddr().String() }
 func (p *passiveConn) connect(context.Context) (net.Conn, error) { return p.conn, nil }
 func (p *passiveConn) abandon()                                  { _ = p.conn.Close() }
 
@@ -40,12 +41,13 @@ func (s *Session) passiveBy(ctx context.Context) (opener, error) {
 	}
 	dialing, cancel := s.dataDial(ctx)
 	defer cancel()
-	conn, err := s.transport.DialNet(dialing, s.settings, "tcp", net.JoinHostPort(s.host(), strconv.Itoa(port)))
+	addr := net.JoinHostPort(s.host(), strconv.Itoa(port))
+	conn, err := s.transport.DialNet(dialing, s.settings, "tcp", addr)
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, ofWay(passive, err)
+		return nil, ofWay(passive, addr, err)
 	}
 	return &passiveConn{conn}, nil
 }
@@ -80,7 +82,7 @@ func (s *Session) passivePort() (int, error) {
 			return parseEPSV(r.Text())
 		}
 		if s.isIPv6() {
-			return 0, &wayError{passive, refusal("EPSV", r)}
+			return 0, &DataError{Mode: hawser.Passive, Err: refusal("EPSV", r)}
 		}
 		s.ways.noEPSV = true
 	}
@@ -89,7 +91,7 @@ func (s *Session) passivePort() (int, error) {
 		return 0, err
 	}
 	if r.Code != 227 {
-		return 0, &wayError{passive, refusal("PASV", r)}
+		return 0, &DataError{Mode: hawser.Passive, Err: refusal("PASV", r)}
 	}
 	return parsePASV(r.Text())
 }
@@ -141,5 +143,5 @@ func parsePASV(text string) (int, error) {
 
 // malformed is a reply without what it is for. The session is still in step.
 func malformed(verb, text string) error {
-	return &wayError{passive, fmt.Errorf("%s: the server names no port: %q", verb, text)}
+	return &DataError{Mode: hawser.Passive, Err: fmt.Errorf("%s: the server names no port: %q", verb, text)}
 }

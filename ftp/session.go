@@ -99,7 +99,10 @@ func (s *Session) Reusable() bool {
 		return false
 	}
 	defer s.life.Finish()
-	return !s.wire.Stirred()
+	if s.wire.Stirred() {
+		s.life.Lose(fmt.Errorf("%w: the server hung up, or spoke unasked, while nothing was under way", hawser.ErrLost))
+	}
+	return s.Cause() == nil
 }
 
 func (s *Session) transferring() bool {

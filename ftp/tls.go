@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 )
 
 // authTLS is RFC 4217, section 4. A server that has no TLS is left: nothing is
@@ -15,7 +16,8 @@ func (p *dial) authTLS() error {
 		return err
 	}
 	if r.Class() != 2 { // 234
-		return fmt.Errorf("the server has no explicit TLS: %w; set tls.mode to implicit or none, if that is what it is meant to have", refusal("AUTH", r))
+		err := fmt.Errorf("the server has no explicit TLS: %w; set tls.mode to implicit or none, if that is what it is meant to have", refusal("AUTH", r))
+		return opening.WithHint(err, "set tls.mode to implicit, with the port of that, or to none if files and password may travel in the clear")
 	}
 	return p.Shake()
 }
@@ -34,7 +36,7 @@ func (s *Session) protect() error {
 		level = "PROT C"
 	}
 	if _, err := s.command(level); err != nil {
-		return fmt.Errorf("the server refuses what tls.data says: %w", err)
+		return opening.WithHint(fmt.Errorf("the server refuses what tls.data says: %w", err), "set tls.data to what the server takes: private or clear")
 	}
 	return nil
 }

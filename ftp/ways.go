@@ -22,6 +22,14 @@ func (w way) String() string {
 	return "passive"
 }
 
+// mode is w as ftp.mode has it.
+func (w way) mode() hawser.DataMode {
+	if w == active {
+		return hawser.Active
+	}
+	return hawser.Passive
+}
+
 // ways is what a session has learned of the ways. The zero value knows nothing.
 type ways struct {
 	good           bool // known is one that worked
@@ -48,6 +56,7 @@ func (w *ways) worked(by way) { w.good, w.known = true, by }
 // called, or abandon after a connect that failed.
 type opener interface {
 	way() way
+	addr() string // where the one who waits does so, host:port
 	connect(ctx context.Context) (net.Conn, error)
 	abandon()
 }

@@ -80,6 +80,25 @@ func (e *Error) what() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Hint is what to do, in one sentence; "": no more is known than the cause tells.
+func (e *Error) Hint() string {
+	switch {
+	case e.cure != "":
+		return e.cure
+	case e.target || errors.Is(e.Err, hawser.ErrUntrusted):
+		return ""
+	case e.refused:
+		return "check proxy.user and proxy.password"
+	case e.Op == OpDial:
+		return "check proxy.host and proxy.port, and whether the proxy runs"
+	case e.Op == OpResolve:
+		return "set proxy.type to socks5h, so that the proxy resolves names, or check host"
+	case e.Op == OpTLS:
+		return "set proxy.type to http if the proxy takes no TLS, or check proxy.port"
+	}
+	return "have the proxy allow connections to " + e.Target + ", or check proxy.type"
+}
+
 // Is reports whether target is hawser.ErrProxy or hawser.ErrAuth, and e is one.
 func (e *Error) Is(target error) bool {
 	return target == hawser.ErrProxy && !e.target || target == hawser.ErrAuth && e.refused

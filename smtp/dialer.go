@@ -8,6 +8,7 @@ import (
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/internal/control"
+	"github.com/hawser/hawser/internal/opening"
 )
 
 // A Dialer opens SMTP sessions. Its zero value reaches servers directly and
@@ -60,6 +61,7 @@ func busy(err error) error {
 	var refused *Error
 	if errors.As(err, &e) && errors.As(err, &refused) && refused.Temporary() && e.Phase != hawser.PhaseLogin {
 		e.Temporary = true
+		e.Err = opening.WithHint(e.Err, "the server takes nobody now: try again later, end other sessions, or set limits.sessions lower")
 	}
 	return err
 }
@@ -123,7 +125,8 @@ func (p *dial) greet() error {
 func (p *dial) startTLS() error {
 	p.Enter(hawser.PhaseTrust)
 	if !p.features.has("STARTTLS") {
-		return fmt.Errorf("%w: the server offers no STARTTLS, or somebody in between has removed the offer; set tls.mode to implicit, or to none if mail and password may travel in the clear%s", errors.ErrUnsupported, p.oldHello())
+		err := fmt.Errorf("%w: the server offers no STARTTLS, or somebody in between has removed the offer; set tls.mode to implicit, or to none if mail and password may travel in the clear%s", errors.ErrUnsupported, p.oldHello())
+		return opening.WithHint(err, "set tls.mode to implicit, with the port of that (465), or to none if mail and password may travel in the clear")
 	}
 	r, err := exchange(p.Wire, "STARTTLS")
 	if err != nil {

@@ -7,6 +7,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/hawser/hawser/internal/opening"
+	"github.com/hawser/hawser/internal/wire"
 )
 
 // hello says who we are and learns what the server offers (RFC 5321, section
@@ -32,10 +35,23 @@ func (p *dial) hello() error {
 	case err != nil:
 		return err
 	case old.Code != 250:
-		return fmt.Errorf("the server does not take the name %q; set smtp.hello to another: %w", p.name, p.old)
+		err := fmt.Errorf("the server does not take the name %q; set smtp.hello to another: %w", p.name, p.old)
+		return opening.WithHint(err, p.helloHint(old))
 	}
 	return nil
 }
+
+// helloHint is what to do about a server that refuses EHLO, and HELO by r.
+func (p *dial) helloHint(r wire.Reply) string {
+	if isUnknown(p.old.Code) && isUnknown(r.Code) {
+		return "the server knows neither EHLO nor HELO, so it is none of mail: check protocol and port"
+	}
+	return "set smtp.hello to a name that the server takes, such as the one that DNS has for the address of this machine"
+}
+
+// isUnknown reports whether code is of a server that does not know a command; those
+// of FTP say 530 before a login.
+func isUnknown(code int) bool { return code == 500 || code == 502 || code == 530 }
 
 // oldHello is for what the server does not offer because it was greeted as of old.
 func (p *dial) oldHello() string {

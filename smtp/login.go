@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 	"github.com/hawser/hawser/internal/wire"
 )
 
@@ -69,12 +70,18 @@ func (p *dial) loginBy(l login) (how string, err error) {
 		case r.Class() == 4 && r.Code != codeTransition:
 			return "", then(refused, fmt.Errorf("the server takes no login now: %w", refusal("AUTH "+m.name, r)))
 		}
-		refused = then(refused, fmt.Errorf("%w: %w%s", hawser.ErrAuth, refusal("AUTH "+m.name, r), l.cure(r)))
+		refused = then(refused, l.refused(m, r))
 		if !unusable(r) {
 			break
 		}
 	}
 	return "", cmp.Or(refused, unfit)
+}
+
+// refused is the error of a login that r refuses.
+func (l login) refused(m mechanism, r wire.Reply) error {
+	err := fmt.Errorf("%w: %w%s", hawser.ErrAuth, refusal("AUTH "+m.name, r), l.cure(r))
+	return opening.WithHint(err, strings.TrimPrefix(l.cure(r), "; "))
 }
 
 // unusable reports whether r refuses the mechanism, not the login: unknown, too

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 	"github.com/hawser/hawser/internal/wire"
 )
 
@@ -47,7 +48,11 @@ func loginsOf(c hawser.Connection) []login {
 func (p *dial) unfit(l login, offered []string) error {
 	c, secure := p.c, p.TLS != nil
 	if len(offered) == 0 {
-		return fmt.Errorf("%w: the server offers no login%s; leave %s out if it needs none%s", errUnfit, tlsCure(secure), l.field, p.oldHello())
+		err := fmt.Errorf("%w: the server offers no login%s; leave %s out if it needs none%s", errUnfit, tlsCure(secure), l.field, p.oldHello())
+		if secure {
+			return opening.WithHint(err, "leave out "+l.field+" if the server needs no login")
+		}
+		return opening.WithHint(err, "set tls.mode to explicit or implicit, or leave out "+l.field+" if the server needs no login")
 	}
 	var mine, shown []string
 	for _, m := range l.mechanisms {
@@ -60,13 +65,15 @@ func (p *dial) unfit(l login, offered []string) error {
 	}
 	text := hawser.Printable(strings.Join(offered, ", "))
 	if len(shown) > 0 {
-		return fmt.Errorf("%w: the server offers %s, of which %s would show the secret to the network; set tls.mode to explicit or implicit, or smtp.insecure_auth to accept that",
-			errUnfit, text, strings.Join(shown, ", "))
+		const cure = "set tls.mode to explicit or implicit, or smtp.insecure_auth to accept that"
+		err := fmt.Errorf("%w: the server offers %s, of which %s would show the secret to the network; %s", errUnfit, text, strings.Join(shown, ", "), cure)
+		return opening.WithHint(err, cure)
 	}
+	err := fmt.Errorf("%w: the server offers %s, and %s is for %s; look at smtp.auth", errUnfit, text, l.field, strings.Join(mine, ", "))
 	if len(mine) == 0 {
-		return fmt.Errorf("%w: smtp.auth allows none that %s is for", errUnfit, l.field)
+		err = fmt.Errorf("%w: smtp.auth allows none that %s is for", errUnfit, l.field)
 	}
-	return fmt.Errorf("%w: the server offers %s, and %s is for %s; look at smtp.auth", errUnfit, text, l.field, strings.Join(mine, ", "))
+	return opening.WithHint(err, "set smtp.auth to mechanisms that the server offers and "+l.field+" is for, or leave it out")
 }
 
 // tlsCure is for servers that offer a login after TLS alone.

@@ -10,6 +10,7 @@ import (
 	xssh "golang.org/x/crypto/ssh"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 	"github.com/hawser/hawser/internal/wirelog"
 )
 
@@ -151,7 +152,25 @@ func (l *login) refusal(err error) error {
 	if l.problem != nil {
 		err = l.problem // x/crypto has the last one
 	}
-	return fmt.Errorf("%w: %s: %w", hawser.ErrAuth, hawser.Printable(text), err)
+	return opening.WithHint(fmt.Errorf("%w: %s: %w", hawser.ErrAuth, hawser.Printable(text), err), l.hint())
+}
+
+// hint is what to do about a login that was refused.
+func (l *login) hint() string {
+	takesKeys := slices.Contains(l.takes, "publickey")
+	takesPassword := slices.Contains(l.takes, methodPassword) || slices.Contains(l.takes, methodInteractive)
+	hasKeys, hasPassword := len(l.signers) > 0, !l.password.IsZero()
+	switch {
+	case takesKeys && hasKeys && !hasPassword:
+		return "check auth.user, and have the server know the public key that was offered (OpenSSH: authorized_keys)"
+	case takesPassword && hasPassword:
+		return "check auth.user and auth.password"
+	case takesKeys && !hasKeys:
+		return "the server takes keys: set auth.key or auth.agent"
+	case takesPassword && !hasPassword:
+		return "the server takes a password: set auth.password"
+	}
+	return "check auth.user, and which ways to log in the server has"
 }
 
 // offered says what the connection had to show, without secrets.

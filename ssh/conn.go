@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hawser/hawser/internal/opening"
 	"github.com/hawser/hawser/internal/wirelog"
 )
 
@@ -25,6 +26,7 @@ type socket struct {
 	heard   atomic.Int64 // when a byte last came, in nanoseconds since start
 	log     *wirelog.Log
 	opening []byte // what came of the lines before the key exchange; nil after
+	began   []byte // the first bytes; nil once the server has said SSH-
 	pulse   *pulse
 	poison  atomic.Pointer[func()] // has x/crypto write; nil during the handshake
 
@@ -132,6 +134,10 @@ func (s *socket) Close() error {
 	return s.Conn.Close()
 }
 
+// stranger is a hint, for a handshake that failed, if what the server said is of
+// another protocol.
+func (s *socket) stranger() string { return opening.Stranger(opening.SSH, s.began) }
+
 // silence is how long no byte has come.
 func (s *socket) silence() time.Duration { return time.Since(s.start) - s.lastHeard() }
 
@@ -142,6 +148,8 @@ func (s *socket) lastHeard() time.Duration { return time.Duration(s.heard.Load()
 // preceded by others (RFC 4253, section 4.2).
 func (s *socket) identify(p []byte) {
 	const most = 8 << 10 // bytes, against a server that never comes to the point
+	const head = 64      // bytes
+	s.began = append(s.began, p[:min(len(p), head-min(len(s.began), head))]...)
 	s.opening = append(s.opening, p...)
 	for {
 		line, rest, found := bytes.Cut(s.opening, []byte("\n"))
@@ -152,7 +160,7 @@ func (s *socket) identify(p []byte) {
 		s.log.Received("%s", text)
 		s.opening = rest
 		if strings.HasPrefix(text, "SSH-") {
-			s.opening = nil
+			s.opening, s.began = nil, nil
 			return
 		}
 	}

@@ -127,7 +127,7 @@ func (h *handshake) run(sock *socket) (*Session, error) {
 	}
 	if err != nil {
 		stop()
-		return nil, h.explain(err)
+		return nil, opening.WithHint(h.explain(err), sock.stranger())
 	}
 	h.log.Received("USERAUTH_SUCCESS")
 	return newSession(h.c, conn, sock, h.log, channels, requests), nil
@@ -172,7 +172,8 @@ func (h *handshake) explain(err error) error {
 	case refused != nil:
 		return refused
 	case errors.As(err, &mismatch) && h.c.SSH.Algorithms != "legacy":
-		return fmt.Errorf("%w; if the server cannot be updated, set ssh.algorithms to \"legacy\"", mismatch)
+		err := fmt.Errorf("%w; if the server cannot be updated, set ssh.algorithms to \"legacy\"", mismatch)
+		return opening.WithHint(err, "update the server, or set ssh.algorithms to legacy if that cannot be")
 	case opening.IsLoss(err):
 		return fmt.Errorf("%w: %w", hawser.ErrLost, err)
 	case h.opening.Phase() == hawser.PhaseLogin && h.login.attempted():

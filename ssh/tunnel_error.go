@@ -71,6 +71,22 @@ func (e *TunnelError) cure() string {
 	return ""
 }
 
+// Hint is what to do, in one sentence; "": no more is known than the cause tells.
+func (e *TunnelError) Hint() string {
+	code := xssh.RejectionReason(e.Code)
+	switch {
+	case e.silent, e.Err == nil && code == xssh.ConnectionFailed:
+		return "check host and port as the jump host sees them, and that it may connect there"
+	case e.Err == nil && code == xssh.Prohibited:
+		return "have the jump host allow tunnels to " + e.Target + " (OpenSSH: AllowTcpForwarding, PermitOpen)"
+	case e.Err == nil && code == xssh.UnknownChannelType:
+		return "set via to another connection: this server has no tunnels"
+	case e.Err == nil:
+		return "try again later: the jump host has no room for another tunnel"
+	}
+	return ""
+}
+
 // Unwrap returns Err.
 func (e *TunnelError) Unwrap() error { return e.Err }
 

@@ -38,6 +38,13 @@ func nameOf(c hawser.Connection) hawser.Connection {
 // Addr is the host:port of the server.
 func (l *Life) Addr() string { return l.addr }
 
+// Name is that of the connection in whose name the session is used.
+func (l *Life) Name() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.c.Name
+}
+
 // Over is closed when the session has ended.
 func (l *Life) Over() <-chan struct{} { return l.over }
 

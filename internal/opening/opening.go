@@ -32,6 +32,7 @@ type Opening struct {
 	running time.Time     // since when the timer runs; zero while it is paused
 	timeUp  bool
 	paused  time.Duration // in all
+	reached bool          // there is a connection
 }
 
 // Start begins the account of a dial of c under ctx, whose time is
@@ -154,14 +155,19 @@ func (o *Opening) Phase() hawser.Phase {
 }
 
 // Done ends the phase well and reports it.
-func (o *Opening) Done(detail string) { o.report(detail, nil) }
+func (o *Opening) Done(detail string) {
+	o.mu.Lock()
+	o.reached = o.reached || o.phase == hawser.PhaseConnect
+	o.mu.Unlock()
+	o.report(detail, nil)
+}
 
 // Fail ends the phase with err, reports it, and returns what Dial returns: an
 // *hawser.Error that says where it happened. The end of the caller's context
 // counts before whatever that end caused, and the end of the time likewise.
 func (o *Opening) Fail(err error) error {
 	o.mu.Lock()
-	phase, timeUp := o.phase, o.timeUp
+	phase, timeUp, reached := o.phase, o.timeUp, o.reached
 	o.mu.Unlock()
 	e := &hawser.Error{
 		Op: "open", Phase: phase, Name: o.c.Name, Protocol: o.c.Protocol, Addr: o.c.Addr(), Err: err,
@@ -176,7 +182,7 @@ func (o *Opening) Fail(err error) error {
 	case errors.Is(err, hawser.ErrProxy):
 		e.Phase, e.Temporary = hawser.PhaseProxy, isTemporary(err)
 	case timeUp:
-		e.Err = o.noAnswer()
+		e.Err = WithHint(o.noAnswer(), hintOf(err))
 		e.Temporary = repeatable(phase)
 	case errors.As(err, &before):
 		e = before
@@ -187,6 +193,9 @@ func (o *Opening) Fail(err error) error {
 		// Also where a loss is the reason, such as a store of keys that cannot be read.
 	case IsLoss(err):
 		e.Temporary = repeatable(phase)
+	}
+	if reached && hintOf(e.Err) == "" {
+		e.Err = WithHint(e.Err, o.silence(e))
 	}
 	o.report("", e)
 	return e

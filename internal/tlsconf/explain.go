@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/internal/opening"
@@ -55,8 +56,9 @@ func (h *handshake) explain(cs tls.ConnectionState, err error) error {
 	// read, a key that is too short or too long, a signature that is wrong, a
 	// downgrade, messages out of order. It has texts alone for them, but each
 	// means the same: nothing proved who the server is.
-	return fmt.Errorf("%w: what %s presented cannot be accepted, by no setting: %s",
+	refused := fmt.Errorf("%w: what %s presented cannot be accepted, by no setting: %s",
 		hawser.ErrUntrusted, h.k.peer(), hawser.Printable(err.Error()))
+	return opening.WithHint(refused, "have its certificate renewed, or its TLS repaired: no setting accepts it")
 }
 
 func (k *Client) peer() string {
@@ -109,7 +111,24 @@ func (h *handshake) explainPlain() error {
 	if !h.data {
 		begin = fmt.Sprintf(": it begins with %q", firstLine(h.wire.head))
 	}
-	return fmt.Errorf("%s does not speak TLS here%s%s%.0w", h.k.peer(), begin, h.plainCure(), errors.ErrUnsupported)
+	err := fmt.Errorf("%s does not speak TLS here%s%s%.0w", h.k.peer(), begin, h.plainCure(), errors.ErrUnsupported)
+	return opening.WithHint(err, h.plainHint())
+}
+
+// plainHint says what is there instead, where that can be told.
+func (h *handshake) plainHint() string {
+	if !h.data && !h.k.o.Proxy && h.k.c.TLS.Mode == hawser.TLSImplicit {
+		return opening.Stranger(opening.TLS, h.wire.head)
+	}
+	if h.data {
+		return `set tls.data to "clear" to accept data connections in the clear`
+	}
+	return strings.TrimPrefix(h.plainCure(), "; ")
+}
+
+// cured is err, whose text ends in cure.
+func cured(err error, cure string) error {
+	return opening.WithHint(err, strings.TrimPrefix(cure, "; "))
 }
 
 func (h *handshake) plainCure() string {
@@ -143,8 +162,9 @@ func (k *Client) explainVersion(version uint16) error {
 	if k.o.Proxy {
 		cure = "it must be updated"
 	}
-	return fmt.Errorf("%s speaks %s at most, %s is the least that is accepted; %s%.0w",
+	err := fmt.Errorf("%s speaks %s at most, %s is the least that is accepted; %s%.0w",
 		k.peer(), tls.VersionName(version), tls.VersionName(k.config.MinVersion), cure, errors.ErrUnsupported)
+	return cured(err, cure)
 }
 
 // explainAlert is for an alert in the handshake; begun tells whether the
@@ -155,12 +175,14 @@ func (h *handshake) explainAlert(alert tls.AlertError, begun bool) error {
 	case ofCertificate(alert), alert == handshakeFailure && h.asked:
 		return k.explainRefusal(alert, h.asked)
 	case alert == protocolVersion && !begun:
-		return fmt.Errorf("%s does not speak %s (%w)%s%.0w", k.peer(), k.versionRange(), alert, k.versionCure(), errors.ErrUnsupported)
+		err := fmt.Errorf("%s does not speak %s (%w)%s%.0w", k.peer(), k.versionRange(), alert, k.versionCure(), errors.ErrUnsupported)
+		return cured(err, k.versionCure())
 	case (alert == handshakeFailure || alert == insufficientSecurity) && !begun:
-		return fmt.Errorf("%s has no cipher, key exchange or signature in common with what was offered (%w)%s%.0w",
+		err := fmt.Errorf("%s has no cipher, key exchange or signature in common with what was offered (%w)%s%.0w",
 			k.peer(), alert, k.cipherCure(), errors.ErrUnsupported)
+		return cured(err, k.cipherCure())
 	case alert == unrecognizedName:
-		return fmt.Errorf("%s does not go by the name %q (%w)%s", k.peer(), k.name, alert, k.nameCure())
+		return cured(fmt.Errorf("%s does not go by the name %q (%w)%s", k.peer(), k.name, alert, k.nameCure()), k.nameCure())
 	}
 	return fmt.Errorf("%s ended the %s: %w", k.peer(), h.name(), alert)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/opening"
 )
 
 const (
@@ -106,7 +107,8 @@ func readReply(readLine func() (string, error)) (Reply, error) {
 func parseFirst(line string) (code int, more bool, err error) {
 	if len(line) < 3 || !isDigits(line[:3]) || line[0] < '1' || line[0] > '5' || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
 		const most = 200
-		return 0, false, fmt.Errorf("%w: %q", errMalformed, line[:min(len(line), most)])
+		err := fmt.Errorf("%w: %q", errMalformed, line[:min(len(line), most)])
+		return 0, false, opening.WithHint(err, opening.Stranger(opening.Lines, []byte(line)))
 	}
 	code = int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
 	return code, len(line) > 3 && line[3] == '-', nil
