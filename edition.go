@@ -11,49 +11,76 @@ import (
 )
 
 // An edition is what sessions depend on of a definition: those of one edition
-// serve each other's users; see [Connection.Equivalent].
+// serve each other's users; see [Connection.Equivalent]. It is guarded by
+// Manager.mu.
 type edition struct {
 	pool    *pool
 	key     editionKey
-	retired bool // no name means it any more; guarded by Manager.mu
+	names   int  // that mean it
+	retired bool // no name means it any more
 }
 
 type editionKey [sha256.Size]byte
 
-// editionOf finds or makes that of c. It must be called with mu held.
-func (m *Manager) editionOf(c Connection) *edition {
-	server, key := serverOf(c), keyOf(c)
-	p := m.pools[server]
+// An identity tells an edition and its pool from others.
+type identity struct {
+	server string // see serverOf
+	key    editionKey
+}
+
+// identityOf is not cheap, so no lock is held meanwhile.
+func identityOf(c Connection) identity { return identity{serverOf(c), keyOf(c)} }
+
+// editionKnown is that of name, if c is what the Registry said before, or nil. A
+// Revision changes with every change.
+func (m *Manager) editionKnown(name string, c Connection) *edition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.names[name]
+	if d == nil || !sameRevision(d.conn, c) || len(d.conn.Hops) != len(c.Hops) {
+		return nil
+	}
+	for i, hop := range c.Hops {
+		if !sameRevision(d.conn.Hops[i], hop) {
+			return nil
+		}
+	}
+	return d.edition
+}
+
+func sameRevision(a, b Connection) bool {
+	return a.Revision != "" && a.Revision == b.Revision && a.Name == b.Name
+}
+
+// editionOf finds or makes that of id. It must be called with mu held.
+func (m *Manager) editionOf(id identity) *edition {
+	p := m.pools[id.server]
 	if p == nil {
-		p = &pool{m: m, server: server, names: map[string]*definition{}}
+		p = &pool{m: m, server: id.server, names: map[string]*definition{}, limits: map[int]int{}, editions: map[editionKey]*edition{}}
 		if m.pools == nil {
 			m.pools = map[string]*pool{}
 		}
-		m.pools[server] = p
+		m.pools[id.server] = p
 	}
-	for _, d := range p.names {
-		if d.edition.key == key {
-			return d.edition
-		}
+	e := p.editions[id.key]
+	if e == nil {
+		e = &edition{pool: p, key: id.key}
+		p.editions[id.key] = e
 	}
-	return &edition{pool: p, key: key}
+	return e
 }
 
 // leave ends what d was for name, and with the last name the edition. It must be
-// called with mu held.
+// called with mu held, after the name has joined what it is now.
 func (m *Manager) leave(name string, d *definition) {
-	p := d.edition.pool
-	if p.names[name] == d { // and not a newer one, of the same server
-		delete(p.names, name)
-		p.setLimit()
+	e, p := d.edition, d.edition.pool
+	p.leave(name, d)
+	if e.names == 0 {
+		e.retired = true
+		delete(p.editions, e.key)
+		p.retire(e)
 	}
-	for _, other := range p.names {
-		if other.edition == d.edition {
-			return
-		}
-	}
-	d.edition.retired = true
-	p.retire(d.edition)
+	p.serve()
 	p.sweep()
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,10 +25,8 @@ type following struct {
 	live    bool               // a watch stands, so what is not stale is true
 	changes uint64             // were told, or may have been missed
 	asked   uint64             // lookups were begun
-	wake    chan struct{}      // holds one token while something is stale
-
-	failure     error // of the lookup that failed last
-	pausedUntil time.Time
+	wake    chan struct{}      // holds one token while something is stale; nil until then
+	sweepAt int                // how many names there may be before those are swept
 }
 
 // An asking is the state of things when a lookup began.
@@ -36,6 +36,14 @@ type asking struct{ number, version, changes uint64 }
 func (f *following) ask(version uint64) asking {
 	f.asked++
 	return asking{number: f.asked, version: version, changes: f.changes}
+}
+
+// signal has what is stale looked up, if a watch was started.
+func (f *following) signal() {
+	select {
+	case f.wake <- struct{}{}:
+	default: // it is awake already
+	}
 }
 
 func (f *following) end() {
@@ -80,11 +88,14 @@ func (m *Manager) watch(ctx context.Context, w Watcher) {
 			return // every open looks its name up
 		}
 		if err == nil {
+			start := time.Now()
 			m.changed("")
 			m.setLive(true)
-			pause = watchPause
 			m.heed(changes)
 			m.setLive(false)
+			if time.Since(start) > longestWatchPause {
+				pause = watchPause
+			}
 		}
 		if !sleep(ctx, jitter(pause)) {
 			return
@@ -120,15 +131,15 @@ func (m *Manager) changed(name string) {
 	defer m.mu.Unlock()
 	m.follow.changes++
 	for _, d := range m.names {
-		if name == "" || d.needs(name) {
-			d.stale = true
+		if name != "" && !d.needs(name) {
+			continue
 		}
+		if m.follow.live && !d.stale {
+			d.confirmed = time.Now() // until now it was true
+		}
+		d.stale, d.failure = true, nil
 	}
-	m.follow.pausedUntil = time.Time{} // it speaks again
-	select {
-	case m.follow.wake <- struct{}{}:
-	default: // it is awake already
-	}
+	m.follow.signal()
 }
 
 // refresh looks up what was changed, so that the sessions of old definitions end
@@ -148,29 +159,55 @@ func (m *Manager) refresh(ctx context.Context) {
 	}
 }
 
-// refreshed reports whether all that has sessions and was stale is known again.
+// refreshers is how many lookups refresh has under way.
+const refreshers = 8
+
+// refreshed reports whether all that was stale is known again.
 func (m *Manager) refreshed(ctx context.Context) bool {
-	all := true
-	for _, name := range m.stale() {
-		version := m.version()
-		m.mu.Lock()
-		asked := m.follow.ask(version)
-		m.mu.Unlock()
-		c, err := m.lookupBounded(ctx, name, true)
-		_, detail, _ := m.settle(ctx, name, c, asked, err)
-		all = all && detail == ""
+	names := make(chan string)
+	var failures atomic.Int64
+	var workers sync.WaitGroup
+	for range refreshers {
+		workers.Go(func() {
+			for name := range names {
+				if !m.refreshName(ctx, name) {
+					failures.Add(1)
+				}
+			}
+		})
 	}
-	return all
+	for _, name := range m.stale() {
+		names <- name
+	}
+	close(names)
+	workers.Wait()
+	return failures.Load() == 0
 }
 
-// stale returns the names whose definition may have changed while sessions of it
-// are open.
+// refreshName reports whether the Registry has told what name means.
+func (m *Manager) refreshName(ctx context.Context, name string) bool {
+	version := m.version()
+	m.mu.Lock()
+	asked := m.follow.ask(version)
+	m.mu.Unlock()
+	limited, cancel := context.WithTimeout(ctx, shortLookup)
+	defer cancel()
+	c, err := m.lookupWhole(limited, name)
+	if ctx.Err() != nil {
+		return true // nobody wants to know any more
+	}
+	_, _, _ = m.settle(name, c, asked, err)
+	var failed *lookupError
+	return !errors.As(err, &failed)
+}
+
+// stale returns the names whose definition may have changed.
 func (m *Manager) stale() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var names []string
 	for name, d := range m.names {
-		if d.stale && d.edition.pool.open > 0 {
+		if d.stale {
 			names = append(names, name)
 		}
 	}

@@ -2,6 +2,7 @@ package hawser
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"time"
 )
@@ -19,12 +20,12 @@ func (l *leased) Unwrap() Session { return l.Session }
 
 // Ping asks the server, unless the session was given back.
 func (l *leased) Ping(ctx context.Context) error {
-	m := l.session.edition.pool.m
+	m := l.session.m
 	m.mu.Lock()
 	given := l.given
 	m.mu.Unlock()
 	if given {
-		return net.ErrClosed
+		return fmt.Errorf("ping: the session was given back: %w", net.ErrClosed)
 	}
 	return l.Session.Ping(ctx)
 }
@@ -32,33 +33,24 @@ func (l *leased) Ping(ctx context.Context) error {
 // Close gives the session back: to the pool, if it is fit to serve another, else
 // it is closed. Its error is that of closing.
 func (l *leased) Close() error {
-	s := l.session
-	p := s.edition.pool
-	m := p.m
-	fit := s.leasable != nil && s.leasable.Reusable()
+	s, m, p := l.session, l.session.m, l.session.edition.pool
 	m.mu.Lock()
-	if l.given {
-		m.mu.Unlock()
+	given := l.given
+	l.given = true
+	m.mu.Unlock()
+	if given { // another may have it now
 		return nil
 	}
-	l.given = true
-	now := time.Now()
-	s.used, s.checked = now, now
-	reason := s.wears(now)
-	if !fit {
-		reason = &p.count.ClosedBroken
-		if s.leasable == nil {
-			reason = &p.count.ClosedUsed
-		}
-	}
-	if reason == nil && p.open-p.coming <= p.limit {
+	fit := s.leasable != nil && s.leasable.Reusable()
+	m.mu.Lock()
+	s.used = time.Now()
+	s.checked = s.used
+	reason := l.parts(fit)
+	if reason == nil {
 		p.keep(s)
 		m.returned(l)
 		m.mu.Unlock()
 		return nil
-	}
-	if reason == nil {
-		reason = &p.count.ClosedExcess
 	}
 	*reason++
 	m.mu.Unlock()
@@ -70,10 +62,39 @@ func (l *leased) Close() error {
 	return err
 }
 
+// parts reports why the session of l, which is given back, does not stay; nil if it
+// does. It must be called with mu held.
+func (l *leased) parts(fit bool) *int64 {
+	s, p := l.session, l.session.edition.pool
+	switch {
+	case s.leasable == nil:
+		return &p.count.ClosedUsed
+	case !fit:
+		p.doubt()
+		return &p.count.ClosedBroken
+	case s.wears(s.used) != nil:
+		return s.wears(s.used)
+	case p.open-p.closing > p.limit:
+		return &p.count.ClosedExcess
+	}
+	return nil
+}
+
 // returned lets a Shutdown that waits for l go on. It must be called with mu held.
 func (m *Manager) returned(l *leased) {
 	delete(m.leases, l)
-	if len(m.leases) == 0 && m.idle != nil {
-		close(m.idle)
+	if len(m.leases) == 0 && m.drained != nil {
+		close(m.drained)
 	}
+}
+
+// handOut must be called with mu held.
+func (m *Manager) handOut(d *definition, s *pooled) *leased {
+	s.limits, s.timeout = d.conn.Limits.orDefaults(), d.conn.timeout()
+	l := &leased{Session: s.session, session: s}
+	if m.leases == nil {
+		m.leases = map[*leased]struct{}{}
+	}
+	m.leases[l] = struct{}{}
+	return l
 }

@@ -34,20 +34,23 @@ type Manager struct {
 	Secrets  SecretResolver // nil: LocalSecrets
 	Limiter  Limiter        // nil: Limits.Sessions holds in this process alone
 	// Stale is how long the last good definition serves while the Registry
-	// fails; a Trace is told so. Zero: 5m; negative: not at all.
+	// fails, hangs or cannot read what is stored; a Trace is told so. Zero: 5m;
+	// negative: not at all.
 	Stale time.Duration
 
-	mu     sync.Mutex // guards all below
-	closed bool       // refuses new opens
-	ended  bool       // Close was called
-	follow following
-	names  map[string]*definition
-	pools  map[string]*pool // by server, see serverOf
-	all    map[*pooled]struct{}
-	leases map[*leased]struct{}
-	idle   chan struct{} // set by Shutdown; closed when leases is empty
-	tasks  int           // goroutines of spawn
-	quiet  chan struct{} // set by Close; closed when tasks is 0
+	mu      sync.Mutex    // guards all below
+	closed  bool          // refuses new opens
+	done    chan struct{} // closed when Close has ended; nil before Close
+	follow  following
+	names   map[string]*definition
+	pools   map[string]*pool // by server, see serverOf
+	all     map[*pooled]struct{}
+	leases  map[*leased]struct{}
+	drained chan struct{} // set by Shutdown; closed when leases is empty
+	errands map[*errand]struct{}
+	turns   uint64        // that were begun
+	tasks   int           // goroutines of spawn
+	quiet   chan struct{} // set by Close; closed when tasks is 0
 }
 
 // Use opens name, calls fn with the capability T, and gives the session back:
@@ -82,12 +85,13 @@ func (m *Manager) Open(ctx context.Context, name string) (Session, error) {
 }
 
 func (m *Manager) open(ctx context.Context, name string) (*leased, error) {
+	var t turn
 	for {
 		d, err := m.define(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		l, err := m.take(ctx, d)
+		l, err := m.take(ctx, d, &t)
 		if !errors.Is(err, errAgain) {
 			return l, err
 		}
@@ -109,34 +113,43 @@ func errClosed(c Connection) error {
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
 	m.refuse()
-	if m.idle == nil {
-		m.idle = make(chan struct{})
+	if m.drained == nil {
+		m.drained = make(chan struct{})
 		if len(m.leases) == 0 {
-			close(m.idle)
+			close(m.drained)
 		}
 	}
-	idle := m.idle
+	drained, none := m.drained, len(m.leases) == 0
 	m.mu.Unlock()
+	if none {
+		return m.Close()
+	}
 	select {
-	case <-idle:
+	case <-drained:
 		return m.Close()
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), m.Close())
 	}
 }
 
-// Close refuses new opens and closes every session, also those in use, and the
-// Dialer, if that is an io.Closer. Later calls close nothing more.
+// Close refuses new opens, cuts those that are under way, and closes every
+// session, also those in use, and the Dialer, if that is an io.Closer. Later calls
+// close nothing more, and return nil when the first has ended.
 func (m *Manager) Close() error {
 	m.mu.Lock()
-	ended := m.ended
 	m.refuse()
-	m.ended = true
-	all := slices.Collect(maps.Keys(m.all))
-	m.mu.Unlock()
-	if ended {
+	if done := m.done; done != nil {
+		m.mu.Unlock()
+		<-done
 		return nil
 	}
+	m.done = make(chan struct{})
+	defer close(m.done)
+	all := slices.Collect(maps.Keys(m.all))
+	for e := range m.errands {
+		e.cancel()
+	}
+	m.mu.Unlock()
 	var closing sync.WaitGroup
 	for _, s := range all {
 		closing.Go(func() { _ = s.end() })
@@ -147,6 +160,31 @@ func (m *Manager) Close() error {
 		return closer.Close()
 	}
 	return nil
+}
+
+// An errand is what an open has under way, such as a dial. Close ends its context.
+type errand struct{ cancel context.CancelFunc }
+
+// errand returns a context that ends with ctx, with the Manager, or when end is
+// called, which has to be.
+func (m *Manager) errand(ctx context.Context) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	e := &errand{cancel}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.done != nil {
+		cancel()
+	}
+	if m.errands == nil {
+		m.errands = map[*errand]struct{}{}
+	}
+	m.errands[e] = struct{}{}
+	return ctx, func() {
+		cancel()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.errands, e)
+	}
 }
 
 // spawn runs fn, which ends soon after Close at the latest, in a goroutine that

@@ -222,7 +222,7 @@ func TestPoolNestedUse(t *testing.T) {
 		for _, name := range []string{"bank", "same"} {
 			err := use(t.Context(), m, "bank", func(ctx context.Context) error { return use(ctx, m, name, nothing) })
 			require.ErrorIs(t, err, hawser.ErrBusy)
-			require.ErrorContains(t, err, "this job holds one of them itself, and would wait for itself")
+			require.ErrorContains(t, err, "this job has one of them in use itself, and could wait for itself")
 		}
 	})
 	t.Run("works while there is room, and of another server", func(t *testing.T) {

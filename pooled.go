@@ -2,7 +2,7 @@ package hawser
 
 import (
 	"context"
-	"sync"
+	"slices"
 	"time"
 )
 
@@ -31,24 +31,31 @@ type pooled struct {
 	used     time.Time // until when it was in use
 	checked  time.Time // when it last showed that it lives
 	timer    *time.Timer
+	ending   bool // somebody closes it
 
-	once sync.Once
 	gone chan struct{} // closed when it is closed
-	err  error
+	err  error         // of that
 }
 
-// end closes the session and gives its place of the Limiter back.
+// end closes the session and gives its place of the Limiter back. Later calls wait
+// for the first.
 func (s *pooled) end() error {
-	s.once.Do(func() {
-		s.err = s.session.Close()
-		if s.place != nil {
-			s.place.Release()
-		}
-		close(s.gone)
-		s.m.mu.Lock()
-		defer s.m.mu.Unlock()
-		delete(s.m.all, s)
-	})
+	s.m.mu.Lock()
+	mine := !s.ending
+	s.ending = true
+	s.m.mu.Unlock()
+	if !mine {
+		<-s.gone
+		return s.err
+	}
+	defer close(s.gone)
+	s.err = s.session.Close()
+	if s.place != nil {
+		s.place.Release()
+	}
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	delete(s.m.all, s)
 	return s.err
 }
 
@@ -105,34 +112,31 @@ func (s *pooled) wake() {
 		return
 	}
 	p.remove(s)
-	p.coming++
+	p.checking = append(p.checking, s)
 	s.m.spawn(s.keepAlive)
 }
 
-// keepAlive asks s, which is in nobody's hands, whether it lives.
+// keepAlive asks s, which is in nobody's hands, whether it lives. Closing s ends it.
 func (s *pooled) keepAlive() {
 	err := s.ping(context.Background())
-	p := s.edition.pool
-	s.m.mu.Lock()
-	now := time.Now()
-	reason := s.wears(now)
-	if err != nil {
-		reason = &p.count.ClosedBroken
-	}
-	if reason == nil {
-		p.coming--
-		s.checked = now
-		p.keep(s)
-		s.m.mu.Unlock()
-		return
-	}
-	*reason++
-	s.m.mu.Unlock()
-	_ = s.end()
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
-	p.coming--
-	p.free()
+	p := s.edition.pool
+	i := slices.Index(p.checking, s)
+	p.checking = slices.Delete(p.checking, i, i+1)
+	now := time.Now()
+	reason := s.wears(now)
+	if reason == nil && err != nil {
+		reason = &p.count.ClosedBroken
+		p.doubt()
+	}
+	if reason != nil {
+		p.drop(s, reason)
+		p.serve()
+		return
+	}
+	s.checked = now
+	p.keep(s)
 }
 
 func (s *pooled) ping(ctx context.Context) error {

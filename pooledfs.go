@@ -17,8 +17,8 @@ import (
 //
 // A file holds its session until it is closed: a job that copies between two files
 // needs two of Limits.Sessions. ReadDir reads the whole list before it yields, so
-// that the loop holds none. What only reads, and failed because a pooled session
-// had been lost, is done once more. Errors of opening a session are [*Error], those
+// that the loop holds none. What only reads, and failed because its session was lost,
+// is done once more. Errors of opening a session are [*Error], those
 // of files *fs.PathError as ever.
 func (m *Manager) FileSystem(name string) FileSystem { return &pooledFS{m: m, name: name} }
 
@@ -78,7 +78,7 @@ func collect(seq iter.Seq2[fs.FileInfo, error]) (entries []fs.FileInfo, err erro
 }
 
 func (f *pooledFS) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
-	for range 2 {
+	for tries := 2; ; tries-- {
 		l, fsys, err := openAs[FileSystem](ctx, f.m, f.name)
 		if err != nil {
 			return nil, err
@@ -88,11 +88,10 @@ func (f *pooledFS) Open(ctx context.Context, name string, offset int64) (io.Read
 			return &pooledReader{r, l}, nil
 		}
 		_ = l.Close()
-		if !errors.Is(err, ErrLost) || ctx.Err() != nil {
+		if tries == 1 || !errors.Is(err, ErrLost) || ctx.Err() != nil {
 			return nil, err
 		}
 	}
-	return nil, &fs.PathError{Op: "open", Path: name, Err: ErrLost}
 }
 
 func (f *pooledFS) Create(ctx context.Context, name string, offset int64) (io.WriteCloser, error) {

@@ -3,6 +3,7 @@ package hawser_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"strings"
@@ -28,6 +29,14 @@ func (s fsSession) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: hawser.ErrLost}
 	}
 	return s.memoryFiles.Stat(ctx, name)
+}
+
+func (s fsSession) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	if name == "busy" {
+		s.soiled.Store(true)
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w: 421 too many transfers", hawser.ErrLost)}
+	}
+	return s.memoryFiles.Open(ctx, name, offset)
 }
 
 func (s fsSession) Chmod(context.Context, string, fs.FileMode) error { return errFake }
@@ -111,6 +120,14 @@ func TestManagerFileSystem(t *testing.T) {
 		_, err = fsys.Stat(t.Context(), "srv/in/a.csv")
 		require.ErrorIs(t, err, hawser.ErrLost)
 		require.Zero(t, d.lose)
+	})
+	t.Run("tells why a file could not be opened", func(t *testing.T) {
+		t.Parallel()
+		_, d, fsys := files(t, 1)
+		d.lose = 2
+		_, err := fsys.Open(t.Context(), "busy", 0)
+		require.ErrorIs(t, err, hawser.ErrLost)
+		require.ErrorContains(t, err, "421 too many transfers")
 	})
 	t.Run("has every ability that the session has", func(t *testing.T) {
 		t.Parallel()

@@ -3,7 +3,6 @@ package hawser
 import (
 	"container/list"
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -14,15 +13,38 @@ type grant struct {
 	err     error
 }
 
+// A turn is since when an open waits. It keeps its turn, and its time, when what it
+// waits for is changed meanwhile. Its zero value is of one that has not waited yet.
+type turn struct {
+	number uint64
+	since  time.Time
+}
+
+// begin must be called with Manager.mu held.
+func (t *turn) begin(m *Manager) {
+	if t.number == 0 {
+		m.turns++
+		t.number, t.since = m.turns, time.Now()
+	}
+}
+
+// left is what is left of the time that c lets an open wait.
+func (t *turn) left(c Connection) time.Duration {
+	return max(0, c.Limits.orDefaults().Wait-time.Since(t.since))
+}
+
 // A waiter is an open that waits.
 type waiter struct {
 	edition *edition
 	conn    Connection
-	since   time.Time
+	turn    turn
+	nested  bool               // its job has a session of the pool in use
+	place   *list.Element      // in the queue; nil: not any more
 	told    chan grant         // has room for one; told once, by who takes it out of its list
 	stop    context.CancelFunc // of the asking of a Limiter; nil without one
 
-	impatient bool // it asks for long; guarded by Manager.mu
+	impatient bool // it asks for long; guarded by Manager.mu, as left
+	left      bool // it does not ask any more
 }
 
 // tell must be called with Manager.mu held.
@@ -33,103 +55,98 @@ func (w *waiter) tell(g grant) {
 	}
 }
 
-// reserve returns a session of d or a place to open one, and waits for either.
-// waited is false if there was one at once.
-func (m *Manager) reserve(ctx context.Context, d *definition) (g grant, waited bool, err error) {
-	m.mu.Lock()
-	p := d.edition.pool
-	switch {
-	case m.closed:
-		err = errClosed(d.conn)
-	case d.edition.retired:
-		err = errAgain
-	case p.queue.Len() == 0:
-		var ok bool
-		if g, ok = p.grant(d.edition); ok {
-			m.mu.Unlock()
-			return g, false, nil
-		}
+// enqueue puts w behind those who have waited longer.
+func (p *pool) enqueue(w *waiter) {
+	if w.nested {
+		p.nested++
 	}
-	if err == nil && p.coming == 0 && holds(ctx, p) {
-		err = busy(d.conn, p.limit, "this job holds one of them itself, and would wait for itself; give that back first, or raise limits.sessions")
-	}
-	if err != nil {
-		m.mu.Unlock()
-		return g, true, err
-	}
-	w := &waiter{edition: d.edition, conn: d.conn, since: time.Now(), told: make(chan grant, 1)}
-	place := p.queue.PushBack(w)
 	p.count.Waits++
-	m.mu.Unlock()
-	return m.wait(ctx, w, place)
-}
-
-// wait waits in the queue, at place.
-func (m *Manager) wait(ctx context.Context, w *waiter, place *list.Element) (g grant, waited bool, err error) {
-	bound := w.conn.Limits.orDefaults().Wait
-	timer := time.NewTimer(bound)
-	defer timer.Stop()
-	select {
-	case g = <-w.told:
-		return g, true, g.err
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	select {
-	case g = <-w.told: // in the same moment
-		return g, true, g.err
-	default:
-	}
-	p := w.edition.pool
-	p.queue.Remove(place)
-	p.count.Waited += time.Since(w.since)
-	p.count.Refused++
-	p.sweep()
-	if err := ctx.Err(); err != nil {
-		return g, true, gaveUp(w.conn, p.limit, err)
-	}
-	return g, true, busy(w.conn, p.limit, fmt.Sprintf("none was given back within limits.wait, %v", bound))
-}
-
-// busy says that all sessions are in use, and why there is no more waiting.
-func busy(c Connection, limit int, why string) error {
-	e := poolError(c, fmt.Errorf("%w: all %d of limits.sessions are in use, and %s", ErrBusy, limit, why))
-	e.Temporary = true
-	return e
-}
-
-// gaveUp is the end of a wait by a context.
-func gaveUp(c Connection, limit int, cause error) error {
-	return poolError(c, fmt.Errorf("%w: all %d of limits.sessions are in use: %w", ErrBusy, limit, cause))
-}
-
-func poolError(c Connection, err error) *Error {
-	return &Error{Op: "open", Phase: PhasePool, Name: c.Name, Protocol: c.Protocol, Addr: c.Addr(), Err: err}
-}
-
-type heldKey struct{}
-
-// held is a lease of Use in the context of its function.
-type held struct {
-	lease *leased
-	outer *held
-}
-
-func withLease(ctx context.Context, l *leased) context.Context {
-	outer, _ := ctx.Value(heldKey{}).(*held)
-	return context.WithValue(ctx, heldKey{}, &held{lease: l, outer: outer})
-}
-
-// holds reports whether the job of ctx has a session of p in use. It must be
-// called with Manager.mu held.
-func holds(ctx context.Context, p *pool) bool {
-	h, _ := ctx.Value(heldKey{}).(*held)
-	for ; h != nil; h = h.outer {
-		if !h.lease.given && h.lease.session.edition.pool == p {
-			return true
+	for el := p.queue.Back(); el != nil; el = el.Prev() {
+		if el.Value.(*waiter).turn.number < w.turn.number {
+			w.place = p.queue.InsertAfter(w, el)
+			return
 		}
 	}
-	return false
+	w.place = p.queue.PushFront(w)
+}
+
+// dequeue takes el out of the queue.
+func (p *pool) dequeue(el *list.Element) *waiter {
+	w := p.queue.Remove(el).(*waiter)
+	w.place = nil
+	if w.nested {
+		p.nested--
+	}
+	return w
+}
+
+// serve gives what is idle and what is free to who waits, in turn.
+func (p *pool) serve() {
+	p.serveAsking()
+	for p.queue.Len() > 0 {
+		front := p.queue.Front()
+		w := front.Value.(*waiter)
+		g, ok := p.grant(w.edition)
+		if !ok {
+			break
+		}
+		p.dequeue(front)
+		p.count.Waited += time.Since(w.turn.since)
+		w.tell(g)
+	}
+	if p.nested > 0 && p.settled() {
+		p.sendHome(func(w *waiter) bool { return w.nested && w.place != nil }, func(w *waiter) error { return selfish(w.conn, p.limit) })
+	}
+}
+
+// serveAsking gives sessions that are idle to who would open another, if only
+// the Limiter let him. One of another edition makes room for who asks for long.
+func (p *pool) serveAsking() {
+	for el := p.asking.Front(); el != nil && len(p.idle) > 0; {
+		w, next := el.Value.(*waiter), el.Next()
+		if s := p.take(w.edition); s != nil {
+			p.asking.Remove(el)
+			w.tell(grant{session: s})
+		} else if w.impatient {
+			w.impatient = false
+			p.drop(p.idle[0], &p.count.ClosedExcess)
+		}
+		el = next
+	}
+}
+
+// grant is a session, or a place to open one, or nothing yet. In the last case
+// an idle session of another edition makes room.
+func (p *pool) grant(e *edition) (g grant, ok bool) {
+	if s := p.take(e); s != nil {
+		return grant{session: s}, true
+	}
+	if p.open < p.limit {
+		p.open++
+		return grant{}, true
+	}
+	if len(p.idle) > 0 && p.open-p.closing >= p.limit {
+		p.drop(p.idle[0], &p.count.ClosedExcess)
+	}
+	return grant{}, false
+}
+
+// sendHome ends the waiting of those whom which names, with an error.
+func (p *pool) sendHome(which func(*waiter) bool, why func(*waiter) error) {
+	for el := p.queue.Front(); el != nil; {
+		next := el.Next()
+		if w := el.Value.(*waiter); which(w) {
+			p.dequeue(el)
+			w.tell(grant{err: why(w)})
+		}
+		el = next
+	}
+	for el := p.asking.Front(); el != nil; {
+		next := el.Next()
+		if w := el.Value.(*waiter); which(w) {
+			p.asking.Remove(el)
+			w.tell(grant{err: why(w)})
+		}
+		el = next
+	}
 }

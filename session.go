@@ -11,15 +11,18 @@ import "context"
 // only ever intercepts Session.
 type Session interface {
 	Ping(ctx context.Context) error // one round trip
-	Close() error                   // later calls return nil
+	Close() error                   // waits a moment at most; later calls return nil
 }
 
 // Leasable is a Session that a pool may hand to one job after another. All
 // drivers of this module are. Without it a session is used once.
 type Leasable interface {
 	// Lease prepares the session for a new user: c carries that user's Name and Log.
+	// It waits for nobody but, if at all, the server.
 	Lease(ctx context.Context, c Connection) error
-	// Reusable is false after ErrLost and while a file, a command or a mail is open.
+	// Reusable is false after ErrLost, while a file, a command or a mail is open, and
+	// while anything runs: what runs when a session is given back is cut by Close.
+	// It does not wait, and may be called while another goroutine uses the session.
 	Reusable() bool
 }
 

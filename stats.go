@@ -44,7 +44,7 @@ func (m *Manager) Stats() []PoolStats {
 	for _, p := range m.pools {
 		s := p.count
 		s.Server, s.Names, s.Sessions = p.server, slices.Sorted(maps.Keys(p.names)), p.limit
-		s.Open, s.Idle, s.Waiting = p.open, len(p.idle), p.queue.Len()+p.asking.Len()
+		s.Open, s.Idle, s.Waiting = p.open, len(p.idle)+len(p.checking), p.queue.Len()+p.asking.Len()
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b PoolStats) int { return strings.Compare(a.Server, b.Server) })

@@ -1,126 +1,148 @@
 package hawser
 
 import (
-	"cmp"
 	"context"
 	"time"
 )
 
 // take returns a session of d, from the pool or a new one. The error is errAgain
 // if d, or what was in the pool, has become useless meanwhile.
-func (m *Manager) take(ctx context.Context, d *definition) (*leased, error) {
+func (m *Manager) take(ctx context.Context, d *definition, t *turn) (l *leased, err error) {
 	start := time.Now()
-	g, waited, err := m.reserve(ctx, d)
-	if err == errAgain {
+	g, waited, err := m.reserve(ctx, d, t)
+	switch {
+	case err == errAgain:
 		return nil, err
+	case err != nil:
+		reportStep(ctx, d.conn.Name, Step{Phase: PhasePool, Took: time.Since(start), Err: err})
+		return nil, err
+	case g.session == nil:
+		return m.fill(ctx, d, t, waited, start)
 	}
-	if g.session == nil {
-		if waited { // which an open that neither waits nor finds a session has nothing to tell of
-			reportStep(ctx, d.conn.Name, Step{Phase: PhasePool, Took: time.Since(start), Detail: "waited for a place", Err: err})
-		}
-		if err != nil {
-			return nil, err
-		}
-		return m.fill(ctx, d)
-	}
-	l, err := m.lease(ctx, d, g.session)
+	l, err = m.lease(ctx, d, g.session)
 	if err != errAgain {
-		reportStep(ctx, d.conn.Name, Step{Phase: PhasePool, Took: time.Since(start), Detail: "session used again", Err: err})
+		m.reportLease(ctx, d, l, Step{Phase: PhasePool, Took: time.Since(start), Detail: "session used again", Err: err})
 	}
 	return l, err
 }
 
+// reportLease reports a step, and gives l back if whoever is told panics.
+func (m *Manager) reportLease(ctx context.Context, d *definition, l *leased, s Step) {
+	told := false
+	defer func() {
+		if !told && l != nil {
+			_ = l.Close()
+		}
+	}()
+	reportStep(ctx, d.conn.Name, s)
+	told = true
+}
+
 // lease hands s out, which was taken from the pool.
 func (m *Manager) lease(ctx context.Context, d *definition, s *pooled) (*leased, error) {
-	var err error
-	if time.Since(s.checked) >= freshFor {
-		err = s.ping(ctx)
-	}
-	if err == nil {
-		err = s.leasable.Lease(ctx, d.conn)
-	}
+	fit := m.prepare(ctx, d, s)
 	p := s.edition.pool
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	reason := s.wears(time.Now())
-	if err != nil || !s.leasable.Reusable() {
+	if !fit {
 		reason = &p.count.ClosedBroken
+		p.doubt()
 	}
-	if reason == nil {
+	switch {
+	case reason == nil:
 		p.count.Reused++
 		return m.handOut(d, s), nil
-	}
-	// It comes back as if it were idle, to be dropped at once.
-	p.drop(s, reason)
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
+		p.drop(s, reason)
 		return nil, poolError(d.conn, ctx.Err())
 	}
+	p.drop(s, reason)
 	return nil, errAgain
 }
 
-// handOut must be called with mu held.
-func (m *Manager) handOut(d *definition, s *pooled) *leased {
-	s.limits = d.conn.Limits.orDefaults()
-	s.timeout = cmp.Or(d.conn.Timeout, DefaultTimeout)
-	l := &leased{Session: s.session, session: s}
-	if m.leases == nil {
-		m.leases = map[*leased]struct{}{}
+// prepare is s.prepare, and drops s if the driver panics.
+func (m *Manager) prepare(ctx context.Context, d *definition, s *pooled) bool {
+	calm := false
+	defer func() {
+		if !calm {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			s.edition.pool.drop(s, &s.edition.pool.count.ClosedBroken)
+		}
+	}()
+	fit := s.prepare(ctx, d.conn)
+	calm = true
+	return fit
+}
+
+// prepare reports whether s lives, and serves c's user from now on.
+func (s *pooled) prepare(ctx context.Context, c Connection) bool {
+	if !s.leasable.Reusable() {
+		return false
 	}
-	m.leases[l] = struct{}{}
-	return l
+	if time.Since(s.checked) >= freshFor && s.ping(ctx) != nil {
+		return false
+	}
+	return s.leasable.Lease(ctx, c) == nil && s.leasable.Reusable()
 }
 
 // fill opens a session in the place that was reserved for it.
-func (m *Manager) fill(ctx context.Context, d *definition) (*leased, error) {
-	p := d.edition.pool
-	place, g, err := m.place(ctx, d)
-	if err == nil && g.session == nil {
-		return m.fillPlace(ctx, d, place)
+func (m *Manager) fill(ctx context.Context, d *definition, t *turn, waited bool, start time.Time) (l *leased, err error) {
+	keeps := false
+	var place Place
+	defer func() { // also in a panic
+		if keeps {
+			return
+		}
+		if place != nil {
+			place.Release()
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		d.edition.pool.free()
+	}()
+	if waited { // which an open that neither waits nor finds a session has nothing to tell of
+		reportStep(ctx, d.conn.Name, Step{Phase: PhasePool, Took: time.Since(start), Detail: "waited for a place"})
 	}
-	m.mu.Lock()
-	p.free()
-	m.mu.Unlock()
-	if err != nil {
+	place, g, err := m.place(ctx, d, t)
+	switch {
+	case err != nil:
 		return nil, err
+	case g.session != nil:
+		return m.lease(ctx, d, g.session)
 	}
-	return m.lease(ctx, d, g.session)
+	dialing, end := m.errand(ctx)
+	defer end()
+	session, err := m.dial(dialing, d.conn)
+	l, err = m.admit(d, session, place, err)
+	keeps = l != nil
+	return l, err
 }
 
-func (m *Manager) fillPlace(ctx context.Context, d *definition, place Place) (*leased, error) {
-	session, err := m.dial(ctx, d.conn)
-	p := d.edition.pool
+// admit makes session, or err, of a dial for d, one of the pool.
+func (m *Manager) admit(d *definition, session Session, place Place, err error) (*leased, error) {
 	m.mu.Lock()
-	if err == nil && !m.closed && !d.edition.retired {
-		defer m.mu.Unlock()
-		return m.handOut(d, m.admit(d, session, place)), nil
-	}
 	useless := m.closed || d.edition.retired
+	if err == nil && !useless {
+		defer m.mu.Unlock()
+		s := m.know(session)
+		s.edition, s.place = d.edition, place
+		s.leasable, _ = As[Leasable](session)
+		d.edition.pool.count.Opened++
+		if place != nil {
+			m.spawn(s.heedRecall)
+		}
+		return m.handOut(d, s), nil
+	}
 	m.mu.Unlock()
 	if err == nil {
 		_ = session.Close()
 	}
-	if place != nil {
-		place.Release()
-	}
-	m.mu.Lock()
-	p.free()
-	m.mu.Unlock()
 	if useless {
 		return nil, errAgain
 	}
 	return nil, err
-}
-
-// admit makes session one of the pool. It must be called with mu held.
-func (m *Manager) admit(d *definition, session Session, place Place) *pooled {
-	s := m.know(session)
-	s.edition, s.place = d.edition, place
-	s.leasable, _ = As[Leasable](session)
-	d.edition.pool.count.Opened++
-	if place != nil {
-		m.spawn(s.heedRecall)
-	}
-	return s
 }
 
 // know has Close close session. It must be called with mu held.

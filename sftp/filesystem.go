@@ -21,6 +21,8 @@ func call[T any](ctx context.Context, s *Session, op, name string, fn func() (T,
 	if err := checkName(op, name); err != nil {
 		return none, err
 	}
+	s.begin()
+	defer s.finish()
 	defer s.log.Listen(ctx)()
 	value, err := bounded.Do(ctx, s.calls, guarded(s, fn), late)
 	if err != nil {

@@ -91,7 +91,7 @@ func (r *reader) Close() error {
 			r.give(c)
 		}
 	}
-	r.s.fileClosed()
+	r.s.finish()
 	r.s.engine.start(r.closing()) // an answer to reading tells nothing more
 	return nil
 }

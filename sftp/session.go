@@ -30,7 +30,7 @@ type Session struct {
 	chunks sync.Pool // of *chunk that no request refers to
 
 	mu    sync.Mutex // guards files
-	files int        // open ones
+	busy  int        // operations that are waited for, and files that are open
 }
 
 var _ interface {
@@ -118,11 +118,12 @@ func (s *Session) Lease(ctx context.Context, c hawser.Connection) error {
 	return s.shell.Lease(ctx, c)
 }
 
-// Reusable is false once the session ended and while a file is open in it.
+// Reusable is false once the session ended, while an operation is waited for and
+// while a file is open in it.
 func (s *Session) Reusable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.shell.Cause() == nil && s.files == 0
+	return s.shell.Cause() == nil && s.busy == 0
 }
 
 // Parallelism is how many operations pay off at once.
@@ -137,16 +138,16 @@ func (s *Session) Format(f fmt.State, _ rune) {
 // Algorithms names what SSH negotiated; see ssh.Session.Algorithms.
 func (s *Session) Algorithms() string { return s.shell.Algorithms() }
 
-func (s *Session) fileOpened() {
+func (s *Session) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.files++
+	s.busy++
 }
 
-func (s *Session) fileClosed() {
+func (s *Session) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.files--
+	s.busy--
 }
 
 // guarded runs fn of pkg/sftp so that an answer which that library cannot bear

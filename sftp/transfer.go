@@ -32,7 +32,7 @@ type chunk struct {
 
 // newTransfer takes over f.
 func newTransfer(f *file) *transfer {
-	f.s.fileOpened()
+	f.s.begin()
 	return &transfer{file: f, room: headSize + 4 + len(f.handle) + offsetAndLength}
 }
 

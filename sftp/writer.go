@@ -34,7 +34,7 @@ func (s *Session) Create(ctx context.Context, name string, offset int64) (io.Wri
 	}
 	if err != nil {
 		w.unlisten()
-		s.fileClosed()
+		s.finish()
 		s.engine.start(f.closing())
 		return nil, s.pathError("create", name, err)
 	}
@@ -227,7 +227,7 @@ func (w *writer) acknowledge() error {
 
 // complete cuts off what a continued file had behind the end, and closes.
 func (w *writer) complete() error {
-	defer w.s.fileClosed()
+	defer w.s.finish()
 	var err error
 	if w.before > w.good {
 		err = w.truncate(w.ctx, w.good)
@@ -273,7 +273,7 @@ func (w *writer) abandon() error {
 	case <-w.s.shell.Ended():
 	}
 	if !started {
-		w.s.fileClosed()
+		w.s.finish()
 	}
 	return &hawser.PartialError{Name: w.name, Good: w.conclude(), Err: err}
 }
@@ -282,7 +282,7 @@ func (w *writer) abandon() error {
 // own ctx may have ended; the session's end, or the server's silence, bounds
 // this.
 func (w *writer) cut() error {
-	defer w.s.fileClosed()
+	defer w.s.finish()
 	w.mu.Lock()
 	queue := w.queue
 	w.mu.Unlock()
