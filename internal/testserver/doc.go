@@ -6,7 +6,7 @@
 // [SMTPScript] do: they play a conversation word by word, with a fault at any byte of it, and judge the client.
 //
 // The real ones, [OpenSSH], [ProFTPD], [ProFTPDFTP], [VSFTPD], [Postfix], [OpenSMTPD] and the proxies [Squid], [Dante],
-// [Tinyproxy] and [Microsocks], start the programs installed on this machine from temporary configurations, and skip
+// [Tinyproxy] and [Microsocks], and the stores [PostgreSQL] and [Etcd], start the programs installed on this machine from temporary configurations, and skip
 // the test where they are not installed; see [Real].
 //
 // Everything listens on the loopback, on a port that was free. Closing a server waits for its goroutines,
