@@ -29,8 +29,8 @@ type Session struct {
 
 	chunks sync.Pool // of *chunk that no request refers to
 
-	mu    sync.Mutex // guards files
-	busy  int        // operations that are waited for, and files that are open
+	mu   sync.Mutex // guards files
+	busy int        // operations that are waited for, and files that are open
 }
 
 var _ interface {
