@@ -78,9 +78,6 @@ func (m *Manager) prepare(ctx context.Context, d *definition, s *pooled) bool {
 
 // prepare reports whether s lives, and serves c's user from now on.
 func (s *pooled) prepare(ctx context.Context, c Connection) bool {
-	if !s.leasable.Reusable() {
-		return false
-	}
 	if time.Since(s.checked) >= freshFor && s.ping(ctx) != nil {
 		return false
 	}

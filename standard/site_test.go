@@ -50,7 +50,7 @@ func realSite(t *testing.T) site {
 }
 
 // ownSite is servers in this process.
-func ownSite(t *testing.T) site {
+func ownSite(t testing.TB) site {
 	t.Helper()
 	plain, err := testserver.StartFTP(testserver.FTPConfig{Users: map[string]string{"jobs": password}})
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ import (
 // time, but for Bind's release, Interrupt and Close.
 type Conn struct {
 	timeout time.Duration // of each reply, and of sending each command
-	socket  net.Conn      // below TLS
+	socket  *peek         // below TLS
 	log     *wirelog.Log
 	r       *bufio.Reader
 	secrets []string // what the reply to come must not show
@@ -35,7 +35,7 @@ type Conn struct {
 
 // New takes over conn. Each wait for the server takes timeout at most.
 func New(conn net.Conn, timeout time.Duration, log *wirelog.Log) *Conn {
-	return &Conn{timeout: timeout, log: log, socket: conn, conn: conn, r: bufio.NewReader(conn)}
+	return &Conn{timeout: timeout, log: log, socket: newPeek(conn), conn: conn, r: bufio.NewReader(conn)}
 }
 
 // Bind lets the end of ctx end every wait, now and later: an exchange that was
@@ -228,7 +228,7 @@ func (c *Conn) Stirred() bool {
 	if err := c.setDeadline(time.Now().Add(c.timeout)); err != nil {
 		return true
 	}
-	return c.r.Buffered() > 0 || stirred(c.socket)
+	return c.r.Buffered() > 0 || c.socket.stirred()
 }
 
 // Ready waits until something of a reply is there, for d at most.

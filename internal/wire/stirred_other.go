@@ -4,6 +4,11 @@ package wire
 
 import "net"
 
-// stirred reports whether the peer has closed conn, or has sent what nobody has
-// read yet, as far as that can be known without waiting: not here.
-func stirred(net.Conn) bool { return false }
+// A peek looks at whether the peer of a socket has sent something, as far as that
+// can be known without waiting: not here.
+type peek struct{}
+
+func newPeek(net.Conn) *peek { return &peek{} }
+
+// stirred is always false.
+func (*peek) stirred() bool { return false }
