@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/registry/file"
 )
 
 // snippetHead stands before a block that is not a whole file: what the blocks
@@ -26,24 +27,30 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/certs"
 	"github.com/hawser/hawser/proxy"
+	"github.com/hawser/hawser/registry"
+	"github.com/hawser/hawser/registry/file"
+	"github.com/hawser/hawser/registry/seal"
 	"github.com/hawser/hawser/smtp"
 	"github.com/hawser/hawser/ssh"
 	"github.com/hawser/hawser/standard"
 )
 
-var _ = []any{context.Canceled, errors.New, fmt.Sprint, io.EOF, os.Stdin, certs.Memory, proxy.OpDial, smtp.File, ssh.Dialer{}, standard.New}
+var _ = []any{context.Canceled, errors.New, fmt.Sprint, io.EOF, os.Stdin, certs.Memory, proxy.OpDial, smtp.File, ssh.Dialer{}, standard.New, sync.Once{}, registry.ReadOnly, file.Open, seal.KeyFile}
 
 func main() {}
 
-func _(ctx context.Context, m *hawser.Manager, connections hawser.Registry) error {
+func _(ctx context.Context, m *hawser.Manager, connections, environment hawser.Registry, connection hawser.Connection, trust certs.Store) error {
+	{
 `
 
 // snippetTail ends it, also where the block returns at its end.
 const snippetTail = `
+	}
 	return nil
 }
 `
@@ -69,9 +76,24 @@ func TestReadme(t *testing.T) {
 			require.NoError(t, c.Validate())
 		}
 	})
+	t.Run("every YAML block is a registry", func(t *testing.T) {
+		t.Parallel()
+		blocks := codeBlocks(string(text), "yaml")
+		require.NotEmpty(t, blocks)
+		for _, block := range blocks {
+			path := filepath.Join(t.TempDir(), "connections.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(block), 0o600))
+			reg, err := file.Open(path, file.Options{})
+			require.NoError(t, err)
+			require.NoError(t, reg.Close())
+		}
+	})
 	t.Run("every link and every program that it names is there", func(t *testing.T) {
 		t.Parallel()
 		for _, found := range regexp.MustCompile(`\]\(([^)]+)\)|go run \./(\S+)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.HasPrefix(found[1], "https://") {
+				continue
+			}
 			_, err := os.Stat(found[1] + found[2])
 			assert.NoError(t, err)
 		}

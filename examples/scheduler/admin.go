@@ -14,7 +14,7 @@ import (
 // An admin edits connections while jobs use them.
 type admin struct {
 	m           *hawser.Manager
-	connections *hawser.Memory
+	connections *stored
 	changed     <-chan hawser.Connection // what follow saw
 	out         io.Writer
 }

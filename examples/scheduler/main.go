@@ -1,6 +1,6 @@
 // Scheduler is a small job runner. Its jobs name a connection and know nothing
-// else of the server. While they run, an administrator edits the definition of
-// that connection; the next run of every job follows.
+// else of the server; the connections are in a file. While jobs run, an
+// administrator edits the definition of one; the next run of every job follows.
 //
 //	go run ./examples/scheduler
 //	go run ./examples/scheduler -every 500ms
@@ -51,10 +51,15 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	login := hawser.Auth{User: servers.user, Password: hawser.NewSecret(servers.password)}
-	connections := hawser.NewMemory(
+	connections, err := store(
+		ctx,
 		hawser.Connection{Name: "partner", Protocol: hawser.SFTP, Host: servers.before.name, Port: servers.before.port, Auth: login},
 		hawser.Connection{Name: "host", Protocol: hawser.SSH, Host: servers.host.name, Port: servers.host.port, Auth: login},
 	)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, connections.close()) }()
 	m := standard.New(connections, standard.Options{Trust: trust})
 	defer func() { err = errors.Join(err, m.Close()) }() // after a Shutdown it closes nothing more
 
@@ -67,7 +72,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 }
 
 // tell runs the jobs before and after an edit, and ends while one is at work.
-func tell(ctx context.Context, s *scheduler, connections *hawser.Memory, newPort uint16) error {
+func tell(ctx context.Context, s *scheduler, connections *stored, newPort uint16) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -90,6 +95,7 @@ func tell(ctx context.Context, s *scheduler, connections *hawser.Memory, newPort
 	if err := s.ticks(ctx, 3); err != nil {
 		return err
 	}
+	s.sessions()
 	if err := s.shutDown(ctx, job{name: "backup", connection: "partner", do: backup}); err != nil {
 		return err
 	}

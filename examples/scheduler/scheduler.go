@@ -125,6 +125,14 @@ func (s *scheduler) server(connection string) string {
 	return "no server"
 }
 
+// sessions tells how few the runs needed.
+func (s *scheduler) sessions() {
+	fmt.Fprintf(s.out, "\n%d runs so far took\n", s.runs)
+	for _, pool := range s.m.Stats() {
+		fmt.Fprintf(s.out, "  %d sessions to %s, which were used again %d times\n", pool.Opened, pool.Server, pool.Reused)
+	}
+}
+
 // shutDown ends the Manager while last is at work: that job comes to its end,
 // and nothing new is opened.
 func (s *scheduler) shutDown(ctx context.Context, last job) error {
