@@ -17,6 +17,10 @@ import (
 
 // readYAML reads one document. The node is nil if there is none. Whatever is wrong
 // in a text that is YAML at all is told to p.
+//
+// It reads by go.yaml.in/yaml and not by goccy/go-yaml, which took 2.2 s in place of
+// 0.12 s for 20,000 connections, has no limit of nesting, refuses a byte order mark,
+// and quotes lines of the file, secrets too, in its errors.
 func readYAML(data []byte, p *problems) *node {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
