@@ -32,7 +32,9 @@
 // comes from JSON, from a URL ([ParseURL]) or from a literal, and
 // [Connection.Validate] names every problem of it by field. It is global:
 // whoever changes it in the Registry changes it for every job that names it,
-// from the next open on. Sessions of the old definition end as soon as nobody
+// from the next open on. [Memory] is a Registry in the process; packages
+// registry/file, registry/sql, registry/postgres and registry/etcd keep
+// connections for longer, and package registry composes them. Sessions of the old definition end as soon as nobody
 // uses them; while the Registry fails, the last good definition serves.
 //
 // [Limits] bounds the sessions that a server sees, those of idle users included.

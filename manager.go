@@ -14,7 +14,8 @@ import (
 
 // A Manager opens sessions by connection name, and keeps those that were given
 // back for the next job that needs one. It is safe for concurrent use while
-// nobody changes its fields, and must not be copied.
+// nobody changes its fields, and must not be copied. Whoever makes one closes it,
+// by Shutdown or Close: it watches its Registry until then.
 //
 // An open goes: look up, validate, fill in Hops, take from the pool, else
 // resolve secrets and dial. A pooled session serves the definition that it was

@@ -54,10 +54,13 @@ func (e endpoint) Log() string {
 	return log.String()
 }
 
-// Real returns the paths of the programs that the real server called name needs. If one is not installed, the test
-// ends here; see [Unavailable].
+// Real returns the paths of the programs that the real server called name needs. If one is not installed, or the
+// environment variable HAWSER_REAL is "none", the test ends here; see [Unavailable].
 func Real(t testing.TB, name string, programs ...string) []string {
 	t.Helper()
+	if os.Getenv("HAWSER_REAL") == "none" {
+		t.Skipf("%s: HAWSER_REAL is none", name)
+	}
 	paths := make([]string, 0, len(programs))
 	for _, program := range programs {
 		path, ok := find(program)

@@ -211,7 +211,7 @@ func TestProFTPDSpeaksTheVersionsItIsTold(t *testing.T) {
 }
 
 func TestUnavailableSkipsUnlessWanted(t *testing.T) {
-	for wanted, fails := range map[string]bool{"": false, "all": true, "other": false, "other,nothing": true} {
+	for wanted, fails := range map[string]bool{"": false, "all": true, "other": false, "other,nothing": true, "none": false} {
 		t.Run("HAWSER_REAL="+wanted, func(t *testing.T) {
 			t.Setenv("HAWSER_REAL", wanted)
 			r := &recorder{TB: t}

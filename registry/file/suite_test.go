@@ -1,6 +1,7 @@
 package file_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/hawser/hawser"
@@ -11,15 +12,20 @@ import (
 
 // TestRegistry runs by itself, for the suite looks for goroutines that are left.
 func TestRegistry(t *testing.T) {
-	for _, name := range []string{"r.yaml", "r.json"} {
-		for what, key := range map[string]*seal.Key{"with a key": newKey(t), "without a key": nil} {
-			t.Run(name+" "+what, func(t *testing.T) {
-				hawsertest.TestRegistry(t, func(t *testing.T, conns ...hawser.Connection) hawser.Registry {
-					path := quickPath(t, name)
-					file.Create(t, path, conns...)
-					return open(t, path, file.Options{Key: key})
-				})
+	for _, row := range []struct {
+		name string
+		key  *seal.Key
+	}{
+		{"r.yaml", newKey(t)},
+		{"r.yaml", nil},
+		{"r.json", newKey(t)},
+	} {
+		t.Run(fmt.Sprintf("%s with a key: %t", row.name, row.key != nil), func(t *testing.T) {
+			hawsertest.TestRegistry(t, func(t *testing.T, conns ...hawser.Connection) hawser.Registry {
+				path := quickPath(t, row.name)
+				file.Create(t, path, conns...)
+				return open(t, path, file.Options{Key: row.key})
 			})
-		}
+		})
 	}
 }
