@@ -5,8 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -93,24 +93,38 @@ func (c Config) check() error {
 	return nil
 }
 
-// problem says why endpoint is not to be used, "" if it is.
+// problem says why endpoint is not to be used, "" if it is. It shows no more of it
+// than scheme, host and port, for people write passwords where they do not belong.
 func (c Config) problem(endpoint string) string {
-	scheme, host, found := strings.Cut(endpoint, "://")
+	const like = `"https://etcd.example.com:2379"`
+	scheme, rest, found := strings.Cut(endpoint, "://")
 	if !found {
-		scheme, host = "", endpoint
+		scheme, rest = "", endpoint
 	}
-	name, _, err := net.SplitHostPort(host)
+	u, err := url.Parse("//" + rest)
 	switch {
-	case err != nil || name == "":
-		return fmt.Sprintf("%q is not like %q", endpoint, "https://etcd.example.com:2379")
+	case err != nil || !found && strings.HasPrefix(rest, "/"):
+		return "is not like " + like
+	case u.User != nil:
+		return "has a user in it; give User and Password instead"
+	case strings.Trim(u.Path, "/") != "" || strings.ContainsAny(rest, "?#"):
+		return "has more than a scheme, a host and a port; it is to be like " + like
+	case u.Hostname() == "" || u.Port() == "":
+		return "lacks a host or a port; it is to be like " + like
+	}
+	name, shown := u.Hostname(), u.Host
+	if found {
+		shown = scheme + "://" + u.Host
+	}
+	switch {
 	case scheme != "" && scheme != "http" && scheme != "https":
 		return fmt.Sprintf("unknown scheme %q; want one of http, https", scheme)
 	case scheme == "http" && c.TLS != nil:
-		return fmt.Sprintf("%q is in the clear, and TLS is set; write https", endpoint)
+		return fmt.Sprintf("%q is in the clear, and TLS is set; write https", shown)
 	case scheme == "https" || c.TLS != nil || c.User == "" || c.InsecureLogin || isLoopback(name):
 		return ""
 	}
-	return fmt.Sprintf("the password would go to %q in the clear; write https, or set InsecureLogin", endpoint)
+	return fmt.Sprintf("the password would go to %q in the clear; write https, or set InsecureLogin", shown)
 }
 
 func isLoopback(host string) bool {

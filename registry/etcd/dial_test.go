@@ -127,6 +127,13 @@ func TestConfig(t *testing.T) {
 	}{
 		{"no endpoint", Config{}, "endpoints: there is none"},
 		{"no port", Config{Endpoints: []string{"https://etcd"}}, "endpoints[0]: "},
+		{"a password in a URL", Config{Endpoints: []string{"https://root:pw@etcd:2379"}}, "endpoints[0]: has a user in it"},
+		{"a password without a scheme", Config{Endpoints: []string{"root:pw@etcd:2379"}}, "endpoints[0]: has a user in it"},
+		{"a password with a slash", Config{Endpoints: []string{"https://root:pw/x@etcd:2379"}}, "endpoints[0]: is not like"},
+		{"a query", Config{Endpoints: []string{"http://etcd:2379/?password=pw"}, TLS: secure}, "has more than a scheme, a host and a port"},
+		{"a path", Config{Endpoints: []string{"http://etcd:2379/pw"}, TLS: secure}, "has more than a scheme, a host and a port"},
+		{"a fragment", Config{Endpoints: []string{"http://etcd:2379#pw"}, TLS: secure}, "has more than a scheme, a host and a port"},
+		{"a URL that is none", Config{Endpoints: []string{"https://etcd:pw"}}, "endpoints[0]: is not like"},
 		{"another scheme", Config{Endpoints: []string{"ftp://etcd:2379"}}, "unknown scheme"},
 		{"TLS that would not be used", Config{Endpoints: []string{"http://etcd:2379"}, TLS: secure}, "write https"},
 		{"a password in the clear", Config{Endpoints: []string{"http://etcd:2379"}, User: "u", Password: password}, "would go to \"http://etcd:2379\" in the clear"},
@@ -149,7 +156,7 @@ func TestConfig(t *testing.T) {
 			{Endpoints: []string{"etcd:2379"}, User: "u", Password: password, TLS: secure},
 			{Endpoints: []string{"http://127.0.0.1:2379", "[::1]:2379", "localhost:2379"}, User: "u", Password: password},
 			{Endpoints: []string{"http://etcd:2379"}, User: "u", Password: password, InsecureLogin: true},
-			{Endpoints: []string{"http://etcd:2379"}},
+			{Endpoints: []string{"http://etcd:2379", "http://etcd:2379/"}},
 		} {
 			require.NoError(t, c.check())
 		}

@@ -14,6 +14,7 @@
 //	connections/NAME     a connection as JSON, with sealed secrets
 //	seal                 the seal.Header, as JSON, if there is a key
 //	limits/SERVER/PLACE  who has a session of a server, or waits for one
+//	ended/PLACE          that a place was given up before etcd had answered for it
 //
 // so a user of etcd needs readwrite on that prefix, or read for a Registry that
 // is only read. It works with etcd 3.4 and later.

@@ -11,8 +11,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// pulseEvery lies between two looks whether a watch misses something.
-const pulseEvery = 10 * time.Second
+const (
+	// pulseEvery lies between two looks whether a watch misses something.
+	pulseEvery = 10 * time.Second
+	// thoroughEvery is how many looks there are to one at which etcd reads all
+	// connections, and does not only count them.
+	thoroughEvery = 6
+)
 
 // A position is how far a watch has seen the connections of etcd.
 type position struct {
@@ -35,6 +40,17 @@ func (r *Registry) position(ctx context.Context) (position, error) {
 		at.last = got.Kvs[0].ModRevision
 	}
 	return at, nil
+}
+
+// count is position without last, which costs etcd little.
+func (r *Registry) count(ctx context.Context) (position, error) {
+	got, err := ask(ctx, r.client, "watch", func(ctx context.Context) (*clientv3.GetResponse, error) {
+		return r.client.Get(ctx, r.directory(), clientv3.WithPrefix(), clientv3.WithCountOnly())
+	})
+	if err != nil {
+		return position{}, err
+	}
+	return position{revision: got.Header.Revision, many: got.Count}, nil
 }
 
 // errMissed is where a watch has to go on from a later position, for what came
@@ -71,7 +87,7 @@ func (w *watch) stream(ctx context.Context) error {
 	pulse := time.NewTicker(w.r.pulse)
 	defer pulse.Stop()
 	var before suspicion
-	for {
+	for looks := 1; ; {
 		select {
 		case response, ok := <-responses:
 			if !ok {
@@ -81,7 +97,8 @@ func (w *watch) stream(ctx context.Context) error {
 				return err
 			}
 		case <-pulse.C:
-			now, err := w.suspect(ctx)
+			now, err := w.suspect(ctx, looks%thoroughEvery == 0 || before.missing())
+			looks++
 			if err != nil {
 				return err
 			}
@@ -163,9 +180,16 @@ func (s suspicion) missing() bool {
 	return s.restored || s.last > s.known.last || s.many != s.known.many
 }
 
-// suspect compares the position of the watch with that of etcd. It also notices that
-// etcd does not answer.
-func (w *watch) suspect(ctx context.Context) (suspicion, error) {
-	now, err := w.r.position(ctx)
+// suspect compares the position of the watch with that of etcd, thoroughly or by
+// numbers alone. It also notices that etcd does not answer.
+func (w *watch) suspect(ctx context.Context, thorough bool) (suspicion, error) {
+	read := w.r.count
+	if thorough {
+		read = w.r.position
+	}
+	now, err := read(ctx)
+	if !thorough {
+		now.last = w.at.last
+	}
 	return suspicion{known: w.at, last: now.last, many: now.many, restored: now.revision < w.at.revision}, err
 }

@@ -24,7 +24,7 @@ func (r *Registry) openHeader(ctx context.Context, key *seal.Key) (*header, erro
 	const tries = 5 // each loses to somebody who has won
 	h := &header{key: r.prefix + "seal"}
 	for range tries {
-		stored, revision, err := r.readHeader(ctx, h.key)
+		stored, had, revision, err := r.readHeader(ctx, h.key)
 		if err != nil {
 			return nil, err
 		}
@@ -32,19 +32,20 @@ func (r *Registry) openHeader(ctx context.Context, key *seal.Key) (*header, erro
 		if err != nil {
 			return nil, fmt.Errorf("etcd: registry %s: %w", r.prefix, err)
 		}
-		text, err := json.Marshal(now)
-		if err != nil {
-			return nil, fmt.Errorf("etcd: registry %s: %w", r.prefix, err)
-		}
 		h.sealer = sealer
 		if sealer.Recipient() == "" {
 			return h, nil
 		}
-		h.text = string(text)
-		won := now == stored
-		if !won {
-			won, err = r.storeHeader(ctx, h, revision)
+		if now == stored {
+			h.text = had // with what a later version has added
+			return h, nil
 		}
+		text, err := json.Marshal(now)
+		if err != nil {
+			return nil, fmt.Errorf("etcd: registry %s: %w", r.prefix, err)
+		}
+		h.text = string(text)
+		won, err := r.storeHeader(ctx, h, revision)
 		if err != nil || won {
 			return h, err
 		}
@@ -52,18 +53,18 @@ func (r *Registry) openHeader(ctx context.Context, key *seal.Key) (*header, erro
 	return nil, fmt.Errorf("etcd: registry %s: the header changes again and again", r.prefix)
 }
 
-// readHeader also returns the revision, 0 if there is no header.
-func (r *Registry) readHeader(ctx context.Context, key string) (h seal.Header, revision int64, err error) {
+// readHeader also returns the text and the revision, 0 if there is no header.
+func (r *Registry) readHeader(ctx context.Context, key string) (h seal.Header, text string, revision int64, err error) {
 	got, err := ask(ctx, r.client, "read "+key, func(ctx context.Context) (*clientv3.GetResponse, error) {
 		return r.client.Get(ctx, key)
 	})
 	if err != nil || len(got.Kvs) == 0 {
-		return h, 0, err
+		return h, "", 0, err
 	}
 	if err := json.Unmarshal(got.Kvs[0].Value, &h); err != nil {
-		return h, 0, fmt.Errorf("etcd: %s: %w", key, errors.Join(errors.New("is not what a registry has stored there"), err))
+		return h, "", 0, fmt.Errorf("etcd: %s: %w", key, errors.Join(errors.New("is not what a registry has stored there"), err))
 	}
-	return h, got.Kvs[0].ModRevision, nil
+	return h, string(got.Kvs[0].Value), got.Kvs[0].ModRevision, nil
 }
 
 // storeHeader reports false if the header is not that of revision any more.

@@ -21,8 +21,10 @@ type lease struct {
 	ttl time.Duration // as etcd gave it
 
 	// Guarded by Limiter.mu:
-	until  time.Time // when it ends at the earliest, unless it is kept alive
-	isLost bool
+	until      time.Time // when it ends at the earliest, unless it is kept alive
+	isLost     bool
+	isRetired  bool // new places get another
+	tombstones int
 }
 
 // lease returns the one for new places, and asks for one if there is none.
@@ -37,7 +39,7 @@ func (l *Limiter) lease(ctx context.Context) (*lease, error) {
 	}
 	l.mu.Lock()
 	s, closed := l.current, l.closed
-	known := s != nil && !s.isLost
+	known := s != nil && !s.isLost && !s.isRetired
 	l.mu.Unlock()
 	if closed {
 		return nil, errLimiterClosed
@@ -73,7 +75,8 @@ func (l *Limiter) begin(s *lease) (*lease, error) {
 func (s *lease) keep(ctx context.Context) {
 	var k keeper
 	defer k.drop()
-	for pause := s.ttl / 3; sleep(ctx, pause); {
+	for pause := s.rest(); sleep(ctx, pause); {
+		s.expire()
 		if s.isUseless() {
 			_ = s.revoke(ctx)
 			s.forget()
@@ -86,19 +89,42 @@ func (s *lease) keep(ctx context.Context) {
 			return
 		}
 		if err == nil {
-			pause = s.ttl / 3
 			s.kept(asked.Add(ttl))
+			pause = s.rest()
 			continue
 		}
+		s.expire()
 		pause = min(s.ttl/20, longestPause)
-		if left := s.left(); left <= 0 {
-			s.l.mu.Lock()
-			s.lose()
-			s.l.mu.Unlock()
-		} else {
+		if left := s.left(); left > 0 {
 			pause = min(pause, left)
 		}
 	}
+}
+
+// rest is how long to wait until s is renewed: a third of its time, or of what is
+// left of that where the answer of etcd was slow.
+func (s *lease) rest() time.Duration {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	if s.isLost {
+		return s.ttl / 3
+	}
+	return min(s.ttl, max(0, time.Until(s.until))) / 3
+}
+
+// expire loses s if it may have ended.
+func (s *lease) expire() {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	if !s.isLost && time.Until(s.until) <= 0 {
+		s.lose()
+	}
+}
+
+// bury counts one more tombstone. It must be called with Limiter.mu held.
+func (s *lease) bury() {
+	s.tombstones++
+	s.isRetired = s.isRetired || s.tombstones >= mostTombstones
 }
 
 // left is how long s lasts for certain; 0 if it is lost.
@@ -138,22 +164,23 @@ func (s *lease) forget() {
 	for _, q := range s.l.queues {
 		q.revision = 0 // an etcd that was restored counts from an earlier one
 	}
-	for key, of := range s.l.removing {
-		if of == s {
+	for key, r := range s.l.removing {
+		if r.lease == s {
 			delete(s.l.removing, key)
 		}
 	}
 }
 
-// isUseless reports whether s is lost and has no more keys.
+// isUseless reports whether s is lost or retired and has no more keys. It is lost
+// then, so that none is made any more.
 func (s *lease) isUseless() bool {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
-	if !s.isLost {
+	if !s.isLost && !s.isRetired {
 		return false
 	}
-	for _, of := range s.l.removing {
-		if of == s {
+	for _, r := range s.l.removing {
+		if r.lease == s {
 			return false
 		}
 	}
@@ -164,6 +191,7 @@ func (s *lease) isUseless() bool {
 			}
 		}
 	}
+	s.isLost = true
 	return true
 }
 

@@ -44,10 +44,15 @@ type LimiterOptions struct {
 //
 // The limit is that of whoever asks. It is safe for concurrent use. One is enough
 // for a process.
+//
+// No verb of fmt shows the password of its client. What goes by reflection through
+// its fields does, such as the difference that an assertion of testify prints, so do
+// not compare Limiters by that.
 type Limiter struct {
 	client *clientv3.Client
-	prefix string
-	ttl    int64 // seconds
+	prefix string // of the keys of places
+	ended  string // of tombstones
+	ttl    int64  // seconds
 	node   string
 
 	// spawn starts a goroutine whose context Close ends, and also the func returned.
@@ -64,8 +69,8 @@ type Limiter struct {
 	made     int64  // places
 	current  *lease // for new places; nil before the first
 	leases   map[clientv3.LeaseID]*lease
-	queues   map[string]*queue // by the keys that theirs begin with
-	removing map[string]*lease // keys that are to be removed
+	queues   map[string]*queue  // by the keys that theirs begin with
+	removing map[string]removal // keys that are to be removed
 }
 
 var _ hawser.Limiter = (*Limiter)(nil)
@@ -87,10 +92,10 @@ func NewLimiter(client *clientv3.Client, o LimiterOptions) (*Limiter, error) {
 		o.Node = fmt.Sprintf("%s:%d", host, os.Getpid())
 	}
 	l := &Limiter{
-		client: client, prefix: complete(o.Prefix) + "limits/", node: o.Node,
+		client: client, prefix: complete(o.Prefix) + "limits/", ended: complete(o.Prefix) + "ended/", node: o.Node,
 		ttl:      int64((o.TTL + time.Second - 1) / time.Second),
 		granting: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		leases: map[clientv3.LeaseID]*lease{}, queues: map[string]*queue{}, removing: map[string]*lease{},
+		leases: map[clientv3.LeaseID]*lease{}, queues: map[string]*queue{}, removing: map[string]removal{},
 	}
 	l.own()
 	return l, nil
@@ -118,8 +123,8 @@ func (l *Limiter) own() {
 
 // Acquire waits for one of c.Limits.Sessions places; see [hawser.Limiter]. If ctx
 // ends while it waits in turn, the error matches hawser.ErrBusy and the context's
-// own. If etcd does not answer it fails with another error, after ten seconds or
-// when ctx ends.
+// own. If etcd does not answer it fails with another error, when ctx ends or after
+// ten seconds for each of the steps, of which there are three at most.
 func (l *Limiter) Acquire(ctx context.Context, c hawser.Connection) (hawser.Place, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -127,7 +132,7 @@ func (l *Limiter) Acquire(ctx context.Context, c hawser.Connection) (hawser.Plac
 	if c.Limits.Sessions < 1 {
 		return nil, &hawser.FieldError{Field: "limits.sessions", Problem: "has to be 1 or more to be held"}
 	}
-	for {
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		p, err := l.join(ctx, c)
 		if err == nil {
 			err = p.wait(ctx)
@@ -140,6 +145,9 @@ func (l *Limiter) Acquire(ctx context.Context, c hawser.Connection) (hawser.Plac
 		}
 		if !errors.Is(err, errAgain) {
 			return nil, err
+		}
+		if !sleep(ctx, pause) {
+			return nil, fmt.Errorf("etcd: %w: %w", err, ctx.Err())
 		}
 	}
 }

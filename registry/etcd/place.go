@@ -21,6 +21,7 @@ type place struct {
 	lease    *lease
 	key      string
 	sessions int
+	unsure   bool          // etcd may still make the key, for an answer is missing
 	granted  chan struct{} // closed when it is given
 	recalled chan struct{} // closed when it is lost, or asked back
 	release  func()        // works once
@@ -59,13 +60,17 @@ func (l *Limiter) join(ctx context.Context, c hawser.Connection) (*place, error)
 	if err != nil {
 		return p, err
 	}
-	// Whoever asks once more, because the answer was lost, finds the key made.
+	// Whoever asks once more, because the answer was lost, finds the key made. One
+	// that etcd gets to only after the place was given up is not made any more.
+	before := p.q.now()
 	list := clientv3.OpGet(p.q.prefix, clientv3.WithPrefix())
 	done, err := persist(ctx, l.client, "ask for a place of "+p.q.server, func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return l.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(p.key), "=", 0)).
+		done, err := l.client.Txn(ctx).If(absent(p.key), absent(l.tombstone(p.key))).
 			Then(clientv3.OpPut(p.key, string(value), clientv3.WithLease(s.id)), list).
 			Else(list).
 			Commit()
+		p.unsure = p.unsure || err != nil
+		return done, err
 	})
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		s.forget()
@@ -75,8 +80,12 @@ func (l *Limiter) join(ctx context.Context, c hawser.Connection) (*place, error)
 		return p, err
 	}
 	answers := done.Responses
-	p.q.joined(p, answers[len(answers)-1].GetResponseRange().Kvs, done.Header.Revision)
+	p.q.joined(p, answers[len(answers)-1].GetResponseRange().Kvs, done.Header.Revision, before)
 	return p, nil
+}
+
+func absent(key string) clientv3.Cmp {
+	return clientv3.Compare(clientv3.CreateRevision(key), "=", 0)
 }
 
 // newPlace enters a place before etcd is asked, so that none is forgotten whose key
@@ -171,75 +180,6 @@ func (p *place) leave() {
 	p.l.mu.Lock()
 	defer p.l.mu.Unlock()
 	delete(p.q.places, p.key)
-	p.l.discard(p.key, p.lease)
+	p.l.discard(p.key, p.lease, p.unsure)
 	p.q.sweep()
-}
-
-// discard has the key removed, unless its lease has ended. It must be called with mu
-// held.
-func (l *Limiter) discard(key string, s *lease) {
-	if l.leases[s.id] != s || l.closed {
-		return
-	}
-	l.removing[key] = s
-	select {
-	case l.wake <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
-// remove removes keys until ctx ends.
-func (l *Limiter) remove(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.wake:
-		}
-		pause := shortestPause
-		for keys := l.discarded(); len(keys) > 0; keys = l.discarded() {
-			if err := l.removeKeys(ctx, keys); err == nil {
-				pause = shortestPause
-				continue
-			}
-			if !sleep(ctx, pause) {
-				return
-			}
-			pause = min(2*pause, longestPause)
-		}
-	}
-}
-
-// discarded returns some keys that are to be removed, not more than etcd takes in
-// one transaction.
-func (l *Limiter) discarded() []string {
-	const most = 100
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var keys []string
-	for key := range l.removing {
-		if keys = append(keys, key); len(keys) == most {
-			break
-		}
-	}
-	return keys
-}
-
-func (l *Limiter) removeKeys(ctx context.Context, keys []string) error {
-	var ops []clientv3.Op
-	for _, key := range keys {
-		ops = append(ops, clientv3.OpDelete(key))
-	}
-	_, err := ask(ctx, l.client, "give places back", func(ctx context.Context) (*clientv3.TxnResponse, error) {
-		return l.client.Txn(ctx).Then(ops...).Commit()
-	})
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, key := range keys {
-		delete(l.removing, key)
-	}
-	return nil
 }

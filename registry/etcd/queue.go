@@ -28,9 +28,17 @@ type queue struct {
 	places map[string]*place
 	stop   context.CancelFunc // of follow; nil before it is started
 
-	revision  int64   // of etcd, at which entries was true
-	entries   []entry // by turn
-	contended bool    // somebody waits, and a place here may be recalled for him
+	moment                  // at which entries was true
+	again     chan struct{} // holds a token while follow has to begin again
+	entries   []entry       // by turn
+	contended bool          // somebody waits, and a place here may be recalled for him
+}
+
+// A moment is one of etcd. Its revisions begin again at an earlier one when it is
+// restored from a backup.
+type moment struct {
+	revision int64
+	restored int // how many times that was noticed
 }
 
 // An entry is a key of a queue.
@@ -47,7 +55,7 @@ func (l *Limiter) queueOf(c hawser.Connection) *queue {
 	prefix := l.prefix + serverKey(c) + "/"
 	q := l.queues[prefix]
 	if q == nil {
-		q = &queue{l: l, prefix: prefix, server: serverName(c), places: map[string]*place{}}
+		q = &queue{l: l, prefix: prefix, server: serverName(c), places: map[string]*place{}, again: make(chan struct{}, 1)}
 		l.queues[prefix] = q
 	}
 	return q
@@ -64,8 +72,16 @@ func (q *queue) sweep() {
 	}
 }
 
-// joined takes in what etcd listed when p was made. It is called without Limiter.mu.
-func (q *queue) joined(p *place, listed []*mvccpb.KeyValue, revision int64) {
+// now is called without Limiter.mu.
+func (q *queue) now() moment {
+	q.l.mu.Lock()
+	defer q.l.mu.Unlock()
+	return q.moment
+}
+
+// joined takes in what etcd listed when p was made; see replace. It is called
+// without Limiter.mu.
+func (q *queue) joined(p *place, listed []*mvccpb.KeyValue, revision int64, before moment) {
 	q.l.mu.Lock()
 	defer q.l.mu.Unlock()
 	for _, kv := range listed {
@@ -79,17 +95,23 @@ func (q *queue) joined(p *place, listed []*mvccpb.KeyValue, revision int64) {
 	if q.l.closed {
 		return
 	}
-	q.replace(listed, revision)
+	q.replace(listed, revision, before)
 	q.settle(time.Now())
 	if q.stop == nil {
 		q.stop = q.l.spawn(q.follow)
 	}
 }
 
-// replace takes in all keys, as they were at revision.
-func (q *queue) replace(listed []*mvccpb.KeyValue, revision int64) {
-	if revision <= q.revision {
+// replace takes in all keys, as they were at revision. before is what was known when
+// they were asked for, by a linearizable read: a revision that is earlier than that
+// is of an etcd that was restored.
+func (q *queue) replace(listed []*mvccpb.KeyValue, revision int64, before moment) {
+	restored := before.restored == q.restored && revision < before.revision
+	if revision <= q.revision && !restored {
 		return
+	}
+	if restored {
+		q.restore(listed)
 	}
 	seen := map[string]time.Time{}
 	for _, e := range q.entries {
@@ -104,6 +126,25 @@ func (q *queue) replace(listed []*mvccpb.KeyValue, revision int64) {
 		q.entries = append(q.entries, e)
 	}
 	slices.SortFunc(q.entries, func(a, b entry) int { return cmp.Compare(a.created, b.created) })
+}
+
+// restore recalls the places that a restored etcd has forgotten, and has follow begin
+// again.
+func (q *queue) restore(listed []*mvccpb.KeyValue) {
+	q.restored++
+	there := map[string]bool{}
+	for _, kv := range listed {
+		there[string(kv.Key)] = true
+	}
+	for key, p := range q.places {
+		if p.created != 0 && !there[key] {
+			p.recall()
+		}
+	}
+	select {
+	case q.again <- struct{}{}:
+	default: // it does so already
+	}
 }
 
 // newEntry takes a key that no Limiter has written for a place that is held.

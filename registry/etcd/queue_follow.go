@@ -47,6 +47,8 @@ func (q *queue) stream(ctx context.Context) (told bool) {
 			}
 			told = true
 			q.update(func() { q.heed(response.Events) })
+		case <-q.again:
+			return told
 		case <-list.C:
 			_ = q.list(ctx) // what etcd does not answer now it does the next time
 		case <-again:
@@ -73,11 +75,12 @@ func (q *queue) update(change func()) {
 
 // list asks for the whole queue.
 func (q *queue) list(ctx context.Context) error {
+	before := q.now()
 	got, err := ask(ctx, q.l.client, "list the places of "+q.server, func(ctx context.Context) (*clientv3.GetResponse, error) {
 		return q.l.client.Get(ctx, q.prefix, clientv3.WithPrefix())
 	})
 	if err == nil {
-		q.update(func() { q.replace(got.Kvs, got.Header.Revision) })
+		q.update(func() { q.replace(got.Kvs, got.Header.Revision, before) })
 	}
 	return err
 }

@@ -35,6 +35,10 @@ type Options struct {
 // An error that is not of the context, and matches none of hawser, says what is
 // wrong with etcd. A Put or Delete that ends so, or with the context, may have
 // been done.
+//
+// No verb of fmt shows the password of its client. What goes by reflection through
+// its fields does, such as the difference that an assertion of testify prints, so do
+// not compare Registries by that.
 type Registry struct {
 	client  *clientv3.Client
 	prefix  string

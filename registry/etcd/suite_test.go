@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,6 +183,17 @@ func TestOpen(t *testing.T) {
 		require.ErrorIs(t, err, seal.ErrKey)
 		_, err = r.Lookup(t.Context(), "bank")
 		require.ErrorIs(t, err, hawser.ErrNotFound)
+	})
+	t.Run("a header with a field of a later version stays as it is", func(t *testing.T) {
+		key := newKey(t)
+		r := openAt(t, client, Options{Prefix: "later", Key: key})
+		later := strings.TrimSuffix(r.header.text, "}") + `,"made":"2027"}`
+		_, err := client.Put(t.Context(), r.header.key, later)
+		require.NoError(t, err)
+		require.NoError(t, put(t, openAt(t, client, Options{Prefix: "later", Key: key}), "bank"))
+		got, err := client.Get(t.Context(), r.header.key)
+		require.NoError(t, err)
+		require.Equal(t, later, string(got.Kvs[0].Value))
 	})
 	t.Run("an empty prefix is /hawser/, and a slash at the end is added", func(t *testing.T) {
 		require.Equal(t, "/hawser/connections/a", openAt(t, client, Options{}).key("a"))

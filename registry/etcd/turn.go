@@ -29,7 +29,7 @@ func (q *queue) settle(now time.Time) {
 			p.grant(now)
 		case p == nil && s != nil:
 			// A key of this Limiter that nobody knows was made after it was removed.
-			q.l.discard(e.key, s)
+			q.l.discard(e.key, s, false)
 		}
 	}
 	for key, p := range q.places {

@@ -16,8 +16,8 @@ import (
 // line is a queue of entries: node and limit of each, in turn. All of them were first
 // seen at start, and those of node "a" are places of the Limiter.
 func line(start time.Time, entries ...string) *queue {
-	l := &Limiter{leases: map[clientv3.LeaseID]*lease{}, queues: map[string]*queue{}, removing: map[string]*lease{}}
-	q := &queue{l: l, prefix: "q", places: map[string]*place{}, revision: 100}
+	l := &Limiter{leases: map[clientv3.LeaseID]*lease{}, queues: map[string]*queue{}, removing: map[string]removal{}}
+	q := &queue{l: l, prefix: "q", places: map[string]*place{}, moment: moment{revision: 100}}
 	l.queues["q"] = q
 	for i, text := range entries {
 		e := entry{key: fmt.Sprint("q/", i), created: int64(i + 1), lease: clientv3.LeaseID(text[0]), seen: start}

@@ -118,7 +118,7 @@ func (w *watch) add(names ...string) {
 
 // end ends w with err, unless something else has.
 func (w *watch) end(err error) {
-	w.cancel()
+	defer w.cancel() // after err is set, for follow ends with one of its own
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil {

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
 
 	"github.com/hawser/hawser"
 	"github.com/hawser/hawser/internal/testserver"
@@ -107,5 +110,46 @@ func TestRevisions(t *testing.T) {
 		_, err = r.Put(t.Context(), c)
 		require.ErrorIs(t, err, hawser.ErrConflict)
 		c.Name = "1"
+	}
+}
+
+func TestCloseEndsAWatch(t *testing.T) {
+	t.Parallel()
+	client := dial(t, testserver.Etcd(t, testserver.EtcdConfig{}))
+	for range 50 {
+		r := openAt(t, client, Options{})
+		changes, err := r.Watch(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		for change, err := range changes {
+			require.ErrorIs(t, err, errClosed)
+			require.Equal(t, hawser.Change{}, change)
+		}
+	}
+}
+
+func TestPulsesCountAlone(t *testing.T) {
+	t.Parallel()
+	counts := make(chan bool, 1000)
+	note := func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, do grpc.UnaryInvoker, options ...grpc.CallOption) error {
+		if get, ok := request.(*pb.RangeRequest); ok && len(get.RangeEnd) > 0 {
+			select {
+			case counts <- get.CountOnly:
+			default: // there are enough
+			}
+		}
+		return do(ctx, method, request, reply, conn, options...)
+	}
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints:   testserver.Etcd(t, testserver.EtcdConfig{}).Endpoints,
+		DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(note)},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	r := openAt(t, client, Options{})
+	r.pulse = time.Millisecond
+	startWatch(t, r)
+	for i := range 3 * thoroughEvery {
+		require.Equal(t, i%thoroughEvery != 0, receiveFrom(t, "a look", counts), "look %d", i)
 	}
 }
