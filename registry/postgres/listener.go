@@ -35,7 +35,7 @@ const closeWithin = time.Second
 
 // A listener nudges a registry whenever the server tells of a change.
 type listener struct {
-	config  *pgx.ConnConfig
+	config  func() *pgx.ConnConfig // a func, so that no formatter reaches the password
 	channel string
 	nudge   func()
 	listening
@@ -95,7 +95,7 @@ func (l *listener) listen(ctx context.Context) bool {
 func (l *listener) dial(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.connect)
 	defer cancel()
-	return pgx.ConnectConfig(ctx, l.config)
+	return pgx.ConnectConfig(ctx, l.config())
 }
 
 // wait reports whether the server told something, or is at least there.

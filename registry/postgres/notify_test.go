@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,7 +138,7 @@ func TestTheListenerNoticesASilentEnd(t *testing.T) {
 	require.NoError(t, err)
 	config.Port = relay.Port()
 	nudges := make(chan struct{}, 1)
-	l := &listener{config: config, channel: "changes", nudge: func() {
+	l := &listener{config: func() *pgx.ConnConfig { return config }, channel: "changes", nudge: func() {
 		select {
 		case nudges <- struct{}{}:
 		default:
@@ -255,4 +257,32 @@ func increase(ctx context.Context, r *Registry) error {
 			return err
 		}
 	}
+}
+
+// A firewall that forgot every connection there is lets new ones pass.
+func TestAWatchStandsThoughConnectionsWereForgotten(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	old, err := testserver.StartRelay(s.Addr(), testserver.RelayConfig{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, old.Close()) }()
+	config, err := pgx.ParseConfig(s.schema(t))
+	require.NoError(t, err)
+	var forgotten atomic.Bool
+	address := net.JoinHostPort("127.0.0.1", fmt.Sprint(old.Port()))
+	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		if forgotten.Load() {
+			return new(net.Dialer).DialContext(ctx, "tcp", s.Addr())
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	}
+	r, err := OpenConfig(t.Context(), config, Options{Poll: never, listening: listening{quiet: never}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.Close()) }()
+	forgotten.Store(true)
+	old.Freeze()
+	ctx, cancel := context.WithCancel(t.Context()) // without a deadline, as that of a Manager
+	defer cancel()
+	_, err = r.Watch(ctx)
+	require.NoError(t, err)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/hawser/hawser/registry/sql"
 )
 
-// Options are how a [Registry] uses its database. All may be zero; but for Poll they
-// are those of [sql.Options].
+// Options are how a [Registry] uses its database. All may be zero; but for Poll and
+// InsecureLogin they are those of [sql.Options].
 type Options struct {
 	Key    *seal.Key
 	Prefix string
@@ -26,6 +26,8 @@ type Options struct {
 	// because the server is a standby for example, it looks whenever it tries
 	// again, which is every 5s at the latest.
 	Poll time.Duration
+	// InsecureLogin lets the password go to another machine in the clear.
+	InsecureLogin bool
 
 	listening listening // zero: the defaults
 }
@@ -41,16 +43,19 @@ const (
 // the history too, and is safe for concurrent use as that is.
 type Registry struct {
 	*sql.Registry
-	db       *database.DB
+	db       func() *database.DB // a func, so that no formatter reaches the password
 	listener *listener
 }
 
 // Open returns the registry in the database of dsn, a URL or a list of key=value, as
 // for libpq: sslmode and sslrootcert say how the server is trusted, search_path where
-// the tables are. See [sql.Open] for what is made there, and how it can fail. No error
+// the tables are. Where nothing says an sslmode and the server is on another machine,
+// it is verify-full, and not the "prefer" of libpq. A password that could go there in
+// the clear, as by an sslmode of disable, allow or prefer, is refused unless
+// InsecureLogin. See [sql.Open] for what is made there, and how it can fail. No error
 // shows the password. The caller closes the Registry.
 func Open(ctx context.Context, dsn string, o Options) (*Registry, error) {
-	config, err := pgx.ParseConfig(dsn)
+	config, err := parse(dsn)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -67,8 +72,12 @@ func refusal(err error) error {
 }
 
 // OpenConfig is Open for a configuration that was made by pgx.ParseConfig, and may
-// have been changed since. It keeps a copy.
+// have been changed since. It keeps a copy. The default of pgx.ParseConfig is "prefer",
+// so to send a password to another machine, the sslmode must be given.
 func OpenConfig(ctx context.Context, config *pgx.ConnConfig, o Options) (*Registry, error) {
+	if err := check(config, o); err != nil {
+		return nil, err
+	}
 	config = config.Copy()
 	if o.Poll == 0 {
 		o.Poll = defaultPoll
@@ -83,14 +92,17 @@ func OpenConfig(ctx context.Context, config *pgx.ConnConfig, o Options) (*Regist
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	l := &listener{config: config, channel: inner.Channel(), nudge: inner.Nudge, listening: o.listening.complete()}
+	l := &listener{
+		config:  func() *pgx.ConnConfig { return config },
+		channel: inner.Channel(), nudge: inner.Nudge, listening: o.listening.complete(),
+	}
 	l.start()
-	return &Registry{Registry: inner, db: db, listener: l}, nil
+	return &Registry{Registry: inner, db: func() *database.DB { return db }, listener: l}, nil
 }
 
 // Close ends all watches and closes the connections to the database, and waits until
 // nothing is left. Later calls do nothing.
 func (r *Registry) Close() error {
 	r.listener.stop()
-	return errors.Join(r.Registry.Close(), r.db.Close())
+	return errors.Join(r.Registry.Close(), r.db().Close())
 }

@@ -25,4 +25,8 @@
 // changed: it never comes twice, also not for a name that was deleted and made
 // again. A registry that is watched reads the count now and then, see
 // [Options].Poll, and so learns of the changes of others.
+//
+// Only a restore from a backup can repeat revisions. Watches that stand meanwhile are
+// told of it, as of a change of any connection; but a revision that a caller kept from
+// before may be that of another definition now.
 package sql

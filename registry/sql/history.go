@@ -64,7 +64,8 @@ func (r *Registry) History(ctx context.Context, name string) iter.Seq2[Entry, er
 
 // Log yields every change of every connection after revision since, the oldest
 // first. "" is the beginning, as far as it was not pruned. Whoever keeps the
-// Revision of the last Entry goes on from there.
+// Revision of the last Entry goes on from there; if what came next was pruned since,
+// the error matches [hawser.ErrNotFound].
 func (r *Registry) Log(ctx context.Context, since string) iter.Seq2[Entry, error] {
 	start, err := int64(0), error(nil)
 	if since != "" {
@@ -75,9 +76,44 @@ func (r *Registry) Log(ctx context.Context, since string) iter.Seq2[Entry, error
 			yield(Entry{}, &hawser.FieldError{Field: "since", Problem: "is no revision of this registry"})
 		}
 	}
-	return r.entries(ctx, start, func(last int64) (string, []any) {
+	all := r.entries(ctx, start, func(last int64) (string, []any) {
 		return `sequence > ? ORDER BY sequence`, []any{last}
 	})
+	if since == "" {
+		return all
+	}
+	return func(yield func(Entry, error) bool) {
+		first := true
+		for e, err := range all {
+			if err == nil && first {
+				err = r.checkPruned(ctx, start)
+			}
+			first = false
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if !first {
+			return
+		}
+		if err := r.checkPruned(ctx, start); err != nil {
+			yield(Entry{}, err)
+		}
+	}
+}
+
+// checkPruned is called after the first read, so that nothing was pruned in between.
+func (r *Registry) checkPruned(ctx context.Context, since int64) error {
+	now, err := r.state(ctx)
+	if err == nil && now.pruned > since {
+		err = fmt.Errorf("%w: changes after revision %d, up to %d, were pruned from the history; list all connections and go on from the newest revision",
+			hawser.ErrNotFound, since, now.pruned)
+	}
+	return err
 }
 
 // entries yields rows of the history, a page at a time, so that no connection to the
@@ -110,7 +146,7 @@ func (r *Registry) page(ctx context.Context, where string, args []any) (entries 
 		return nil, err
 	}
 	const columns = `SELECT sequence, name, action, definition, changed_at, changed_by FROM {p}history WHERE `
-	err = retry(ctx, "read the history", func() error {
+	err = retry(ctx, "read the history", func(ctx context.Context) error {
 		entries = nil
 		return r.query(ctx, columns+where, args, func(rows *database.Rows) error {
 			e, err := scanEntry(rows)

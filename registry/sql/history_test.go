@@ -213,4 +213,13 @@ func TestPrune(t *testing.T) {
 	assert.Equal(t, []string{"2 put bank by jobs"}, told(t, r.Log(t.Context(), "")), "what is there keeps its entry")
 	assert.Equal(t, version, r.Version(), "no definition has changed")
 	assert.Equal(t, "5", putHost(t, r, "gone", "gone.example").Revision, "a revision never comes twice")
+	for _, since := range []string{"1", "3"} {
+		n := 0
+		for _, err := range r.Log(t.Context(), since) {
+			assert.ErrorIs(t, err, hawser.ErrNotFound)
+			n++
+		}
+		assert.Equal(t, 1, n)
+	}
+	assert.Equal(t, []string{"5 put gone by jobs"}, told(t, r.Log(t.Context(), "4")))
 }

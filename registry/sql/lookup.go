@@ -48,10 +48,10 @@ func (r *Registry) Lookup(ctx context.Context, name string) (hawser.Connection, 
 	}
 	d := definition{name: name}
 	var now state
-	err := retry(ctx, fmt.Sprintf("look up %q", name), func() error {
+	err := retry(ctx, fmt.Sprintf("look up %q", name), func(ctx context.Context) error {
 		var revision database.NullInt64
 		var stored database.NullString
-		row := r.db.QueryRowContext(ctx, r.text(`SELECT m.changes, m.seal, c.revision, c.definition
+		row := r.db().QueryRowContext(ctx, r.text(`SELECT m.changes, m.seal, c.revision, c.definition
 			FROM {p}meta m LEFT JOIN {p}connections c ON c.name = ? WHERE m.id = 1`), name)
 		err := notEmpty(row.Scan(&now.changes, &now.seal, &revision, &stored))
 		d.revision, d.stored = revision.Int64, stored.String
@@ -76,7 +76,9 @@ func (r *Registry) missing(ctx context.Context, name string) (hawser.Connection,
 	const enough = 1000
 	known := make([]hawser.Connection, 0, enough)
 	// An error only leaves out the suggestion.
-	_ = r.query(ctx, `SELECT name FROM {p}connections LIMIT ?`, []any{enough}, func(rows *database.Rows) error {
+	bounded, cancel := within(ctx)
+	defer cancel()
+	_ = r.query(bounded, `SELECT name FROM {p}connections LIMIT ?`, []any{enough}, func(rows *database.Rows) error {
 		var c hawser.Connection
 		err := rows.Scan(&c.Name)
 		if c.Name != name { // was made meanwhile
@@ -114,7 +116,7 @@ func (r *Registry) definitions(ctx context.Context) (all []definition, sealer *s
 	if err := r.check(ctx); err != nil {
 		return nil, nil, err
 	}
-	err = retry(ctx, "list", func() error {
+	err = retry(ctx, "list", func(ctx context.Context) error {
 		all = nil
 		return r.query(ctx, `SELECT name, revision, definition FROM {p}connections`, nil, func(rows *database.Rows) error {
 			var d definition

@@ -26,9 +26,23 @@ type poller struct {
 	wake    chan struct{} // holds one token while there is a reason to look
 
 	mu      sync.Mutex // guards all below
-	seen    int64      // all changes up to this one were told
+	seen    mark       // all changes up to this one were told
 	watches map[*watch]struct{}
 	closed  bool
+}
+
+// A mark is a change by which a database that was restored is told from one that was
+// not: in that, the same number may be of another change.
+type mark struct {
+	changes int64
+	text    string // "" if the history does not have it any more
+}
+
+func markText(at, name database.NullString) string {
+	if !at.Valid {
+		return ""
+	}
+	return at.String + " " + name.String
 }
 
 func newPoller() *poller {
@@ -93,36 +107,56 @@ func (r *Registry) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pollWithin)
 	defer cancel()
 	from := r.poller.told()
-	var changes int64
-	row := r.db.QueryRowContext(ctx, r.text(`SELECT changes FROM {p}meta WHERE id = 1`))
-	if err := notEmpty(row.Scan(&changes)); err != nil || changes == from {
+	now, err := r.count(ctx, from.changes)
+	restored := now.changes < from.changes || now.mark != from.text && (now.mark != "" || now.pruned < from.changes)
+	if err != nil || now.changes == from.changes && !restored {
 		return err
 	}
-	if changes < from { // the database was restored from a backup
-		r.poller.tell(changes, "")
-		return nil
+	names, err := r.changed(ctx, from.changes)
+	if err != nil {
+		return err
 	}
-	var names []string
-	err := r.query(ctx, `SELECT name FROM {p}history WHERE sequence > ? LIMIT ?`, []any{from, manyChanges + 1},
+	// Asked last, so that it tells of all that was pruned before the names were read.
+	after, err := r.count(ctx, now.changes)
+	if err != nil {
+		return err
+	}
+	if restored || after.pruned > from.changes || len(names) > manyChanges {
+		names = []string{""}
+	}
+	r.poller.tell(mark{now.changes, after.mark}, names...)
+	return nil
+}
+
+// A count is what look compares.
+type count struct {
+	changes, pruned int64
+	mark            string
+}
+
+// count also reads the text of the mark of a change.
+func (r *Registry) count(ctx context.Context, change int64) (c count, err error) {
+	err = retry(ctx, "count the changes", func(ctx context.Context) error {
+		var at, name database.NullString
+		row := r.db().QueryRowContext(ctx, r.text(`SELECT m.changes, m.pruned, h.changed_at, h.name
+			FROM {p}meta m LEFT JOIN {p}history h ON h.sequence = ? WHERE m.id = 1`), change)
+		err := notEmpty(row.Scan(&c.changes, &c.pruned, &at, &name))
+		c.mark = markText(at, name)
+		return err
+	})
+	return c, err
+}
+
+// changed are the names of what was changed after a change, or more than manyChanges.
+func (r *Registry) changed(ctx context.Context, from int64) (names []string, err error) {
+	err = r.query(ctx, `SELECT name FROM {p}history WHERE sequence > ? LIMIT ?`, []any{from, manyChanges + 1},
 		func(rows *database.Rows) error {
 			var name string
 			err := rows.Scan(&name)
 			names = append(names, name)
 			return err
 		})
-	if err != nil {
-		return err
-	}
-	// Asked last, so that it tells of all that was pruned before the names were read.
-	now, err := r.state(ctx)
-	if err != nil {
-		return err
-	}
-	if now.pruned > from || len(names) > manyChanges {
-		names = []string{""}
-	}
-	r.poller.tell(changes, names...)
-	return nil
+	return names, err
 }
 
 func (p *poller) watched() bool {
@@ -137,26 +171,28 @@ func (p *poller) isShut() bool {
 	return p.closed
 }
 
-func (p *poller) told() int64 {
+func (p *poller) told() mark {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen
 }
 
-// notice is called with a count that was read by the way.
+// notice is called with a count that was read by the way. It may be smaller than that
+// before, if the database was restored.
 func (p *poller) notice(changes int64) {
-	if changes > p.told() {
+	if changes != p.told().changes {
 		signal(p.wake)
 	}
 }
 
-// wrote tells of a change of this Registry. There may be others before it.
-func (p *poller) wrote(name string, revision int64) {
+// wrote tells of a change of this Registry. Unless the change before it is the last
+// that was told, there may be others, or the database was restored: a look finds out.
+func (p *poller) wrote(name string, previous, own mark) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if revision == p.seen+1 {
-		p.seen = revision
-	} else {
+	if previous == p.seen {
+		p.seen = own
+	} else if own != p.seen {
 		signal(p.wake)
 	}
 	p.spread(name)
@@ -171,13 +207,12 @@ func (p *poller) mayHaveWritten(name string) {
 }
 
 // tell tells of changes up to a count. An empty name is any.
-func (p *poller) tell(changes int64, names ...string) {
+func (p *poller) tell(last mark, names ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(names) == 1 && names[0] == "" {
-		p.seen = changes // also back
+	if last.changes > p.seen.changes || len(names) == 1 && names[0] == "" {
+		p.seen = last // also back
 	}
-	p.seen = max(p.seen, changes)
 	p.spread(names...)
 }
 

@@ -15,7 +15,7 @@ import (
 // A Registry keeps connections in a database. It is safe for concurrent use, also
 // with other Registries of the same tables, in this process and in others.
 type Registry struct {
-	db      *database.DB
+	db      func() *database.DB // a func, so that no formatter reaches its password
 	options Options
 	traits  traits
 	schema  int // the version of the tables that this code knows
@@ -46,7 +46,9 @@ func open(ctx context.Context, db *database.DB, o Options, files fs.FS) (*Regist
 	if err != nil {
 		return nil, fmt.Errorf("sql registry: options: %w", err)
 	}
-	r := &Registry{db: db, options: o, traits: o.Dialect.traits(), keys: &keeper{key: o.Key}, poller: newPoller()}
+	r := &Registry{
+		db: func() *database.DB { return db }, options: o, traits: o.Dialect.traits(), keys: newKeeper(o.Key), poller: newPoller(),
+	}
 	if err := r.migrate(ctx, files); err != nil {
 		return nil, fmt.Errorf("sql registry: %w", err)
 	}
@@ -57,7 +59,11 @@ func open(ctx context.Context, db *database.DB, o Options, files fs.FS) (*Regist
 	if _, _, err := r.keys.open(ctx, state.seal); err != nil {
 		return nil, fmt.Errorf("sql registry: %w", err)
 	}
-	r.poller.seen = state.changes
+	now, err := r.count(ctx, state.changes)
+	if err != nil {
+		return nil, fmt.Errorf("sql registry: %w", err)
+	}
+	r.poller.seen = mark{state.changes, now.mark}
 	r.close = r.start()
 	return r, nil
 }
@@ -113,8 +119,8 @@ type state struct {
 }
 
 func (r *Registry) state(ctx context.Context) (s state, err error) {
-	err = retry(ctx, "read the state", func() error {
-		row := r.db.QueryRowContext(ctx, r.text(`SELECT version, changes, pruned, seal FROM {p}meta WHERE id = 1`))
+	err = retry(ctx, "read the state", func(ctx context.Context) error {
+		row := r.db().QueryRowContext(ctx, r.text(`SELECT version, changes, pruned, seal FROM {p}meta WHERE id = 1`))
 		return notEmpty(row.Scan(&s.version, &s.changes, &s.pruned, &s.seal))
 	})
 	return s, err
@@ -131,7 +137,7 @@ func notEmpty(err error) error {
 // query calls scan for each row. It returns when the connection to the database is
 // free again.
 func (r *Registry) query(ctx context.Context, query string, args []any, scan func(rows *database.Rows) error) error {
-	rows, err := r.db.QueryContext(ctx, r.text(query), args...)
+	rows, err := r.db().QueryContext(ctx, r.text(query), args...)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"time"
 
 	"github.com/hawser/hawser"
@@ -15,6 +16,9 @@ import (
 )
 
 const (
+	// answerWithin bounds the wait for the database of a caller whose context has no
+	// deadline.
+	answerWithin = 10 * time.Second
 	// contendWithin bounds the tries to get past others who use the database.
 	contendWithin = 30 * time.Second
 	contendPause  = 64 * time.Millisecond // the longest between two of them
@@ -24,17 +28,20 @@ const (
 	outagePause = 20 * time.Millisecond
 )
 
-// retry does try until it is done or hopeless. The error is that of ctx if ctx
-// ended, and says op if it is the database's.
-func retry(ctx context.Context, op string, try func() error) error {
+// retry does try until it is done or hopeless, each time within answerWithin. The
+// error is that of ctx if ctx ended, and says op if it is the database's.
+func retry(ctx context.Context, op string, try func(ctx context.Context) error) error {
 	start := time.Now()
 	for n := range 1 << 20 {
-		err := try()
+		hangs, err := once(ctx, try)
 		if err == nil || isAnswer(err) {
 			return err
 		}
 		if ctx.Err() != nil {
 			return ended(ctx, err)
+		}
+		if hangs {
+			return &hangError{op, answerWithin, err}
 		}
 		var pause time.Duration
 		switch {
@@ -51,6 +58,39 @@ func retry(ctx context.Context, op string, try func() error) error {
 	}
 	return fmt.Errorf("%s: too many tries", op)
 }
+
+// once reports also whether answerWithin ended the try.
+func once(ctx context.Context, try func(ctx context.Context) error) (hangs bool, err error) {
+	bounded, cancel := within(ctx)
+	defer cancel()
+	err = try(bounded)
+	return bounded.Err() != nil, err
+}
+
+// within bounds a ctx that has no deadline.
+func within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, answerWithin)
+}
+
+// A hangError says that the database did not answer, as when a firewall forgot the
+// connection. It is no error of a context of the caller's.
+type hangError struct {
+	op   string
+	wait time.Duration
+	err  error
+}
+
+func (e *hangError) Error() string {
+	text := fmt.Sprintf("%s: no answer within %v", e.op, e.wait)
+	if commit := new(commitError); errors.As(e.err, &commit) {
+		return text + " during the commit; the change may have been stored"
+	}
+	return text
+}
+func (e *hangError) Unwrap() error { return os.ErrDeadlineExceeded }
 
 // ended is the error of ctx, which cut short what err is of.
 func ended(ctx context.Context, err error) error {

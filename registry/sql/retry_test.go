@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,7 +58,7 @@ func TestRetry(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				start, tries := time.Now(), 0
-				err := retry(t.Context(), "op", func() error {
+				err := retry(t.Context(), "op", func(context.Context) error {
 					tries++
 					return row.err
 				})
@@ -72,17 +73,37 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+func TestRetryBoundsACallerWithoutADeadline(t *testing.T) {
+	t.Parallel()
+	for text, hang := range map[string]func(err error) error{
+		"op: no answer within 10s": func(err error) error { return &net.OpError{Op: "read", Err: err} },
+		"op: no answer within 10s during the commit; the change may have been stored": func(err error) error { return &commitError{err} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			err := retry(t.Context(), "op", func(ctx context.Context) error {
+				<-ctx.Done()
+				return hang(ctx.Err())
+			})
+			assert.EqualError(t, err, text)
+			assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded, "no context of the caller's has ended")
+			assert.Equal(t, answerWithin, time.Since(start))
+		})
+	}
+}
+
 func TestRetryEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		err := retry(ctx, "op", func() error { return codeError(5) })
+		err := retry(ctx, "op", func(context.Context) error { return codeError(5) })
 		assert.Equal(t, context.DeadlineExceeded, err)
 		assert.Equal(t, time.Second, time.Since(start))
-		err = retry(ctx, "op", func() error { return &commitError{errors.New("cut")} })
+		err = retry(ctx, "op", func(context.Context) error { return &commitError{errors.New("cut")} })
 		assert.EqualError(t, err, "context deadline exceeded during the commit; the change may have been stored")
-		assert.NoError(t, retry(ctx, "op", func() error { return nil }), "what was done is done")
+		assert.NoError(t, retry(ctx, "op", func(context.Context) error { return nil }), "what was done is done")
 	})
 }

@@ -65,7 +65,7 @@ func (r *Registry) Prune(ctx context.Context, before time.Time) (n int64, err er
 	if err := r.check(ctx); err != nil {
 		return 0, err
 	}
-	err = retry(ctx, "prune the history", func() (err error) {
+	err = retry(ctx, "prune the history", func(context.Context) (err error) { // which may take long
 		n, err = r.prune(ctx, before.UTC().Format(clock))
 		return err
 	})
@@ -73,7 +73,7 @@ func (r *Registry) Prune(ctx context.Context, before time.Time) (n int64, err er
 }
 
 func (r *Registry) prune(ctx context.Context, before string) (int64, error) {
-	tx, err := r.db.BeginTx(ctx, r.traits.begin)
+	tx, err := r.db().BeginTx(ctx, r.traits.begin)
 	if err != nil {
 		return 0, err
 	}

@@ -26,7 +26,7 @@ func (r *Registry) migrate(ctx context.Context, files fs.FS) error {
 	if r.schema, err = newestSchema(files); err != nil {
 		return err
 	}
-	return retry(ctx, "migrate", func() error {
+	return retry(ctx, "migrate", func(context.Context) error { // which may take long
 		stored, err := r.storedSchema(ctx)
 		if err != nil || stored == r.schema {
 			return err
@@ -52,11 +52,11 @@ func fileOf(version int) string { return fmt.Sprintf("%d.sql", version) }
 // storedSchema is the version of the tables, 0 if there are none.
 func (r *Registry) storedSchema(ctx context.Context) (version int, err error) {
 	var tables int
-	err = r.db.QueryRowContext(ctx, r.text(r.traits.exists), r.options.Prefix+"meta").Scan(&tables)
+	err = r.db().QueryRowContext(ctx, r.text(r.traits.exists), r.options.Prefix+"meta").Scan(&tables)
 	if err != nil || tables == 0 {
 		return 0, err
 	}
-	err = r.db.QueryRowContext(ctx, r.text(`SELECT version FROM {p}meta WHERE id = 1`)).Scan(&version)
+	err = r.db().QueryRowContext(ctx, r.text(`SELECT version FROM {p}meta WHERE id = 1`)).Scan(&version)
 	if err == nil {
 		err = r.checkSchema(version)
 	}
@@ -74,7 +74,7 @@ func (r *Registry) checkSchema(version int) error {
 
 // upgrade waits for others who do the same, and leaves to them what they did.
 func (r *Registry) upgrade(ctx context.Context, files fs.FS) error {
-	tx, err := r.db.BeginTx(ctx, r.traits.begin)
+	tx, err := r.db().BeginTx(ctx, r.traits.begin)
 	if err != nil {
 		return err
 	}

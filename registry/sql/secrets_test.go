@@ -2,6 +2,7 @@ package sql
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -85,6 +86,35 @@ func TestWrongKey(t *testing.T) {
 		assert.Equal(t, c.Revision, got.Revision)
 		assert.Equal(t, "correct horse battery staple", got.Auth.Password.Reveal())
 	})
+}
+
+// A process with an old passphrase, whose jobs look things up, must stop nobody.
+func TestAWrongPassphraseHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, wal)
+	old := p.open(t, Options{Key: seal.Passphrase(hawser.NewSecret("old"))}) // nothing is sealed yet
+	r := p.open(t, Options{Key: seal.Passphrase(hawser.NewSecret("new"))})
+	fill(t, r, withPassword("bank", "p"))
+	old.keys.turn <- struct{}{} // as if a lookup opened the key now, and for long
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := make(chan error)
+	go func() {
+		_, err := old.Put(ctx, sample("shop"))
+		waiting <- err
+	}()
+	for n := range 3 {
+		fill(t, r, sample(fmt.Sprint(n)))
+	}
+	cancel()
+	require.ErrorIs(t, <-waiting, context.Canceled)
+	<-old.keys.turn
+	_, err := old.Lookup(t.Context(), "bank")
+	require.ErrorIs(t, err, seal.ErrKey)
+	old.keys.turn <- struct{}{}
+	_, err = old.Lookup(t.Context(), "bank") // which remembers, and so need not wait
+	require.ErrorIs(t, err, seal.ErrKey)
+	_, err = old.Put(t.Context(), sample("shop"))
+	require.ErrorIs(t, err, seal.ErrKey)
 }
 
 // Each process that opens an empty registry makes a key of its own from the

@@ -26,7 +26,7 @@ func (r *Registry) Watch(ctx context.Context) (iter.Seq2[hawser.Change, error], 
 	}
 	// First it is one of those who are told, and then the count is read, so no change
 	// falls in between.
-	now, err := r.state(ctx)
+	now, err := r.stateSoon(ctx)
 	if err != nil {
 		r.poller.remove(w)
 		return nil, err
@@ -34,8 +34,22 @@ func (r *Registry) Watch(ctx context.Context) (iter.Seq2[hawser.Change, error], 
 	r.poller.notice(now.changes)
 	signal(r.poller.wake) // which has to look more often from now on
 	// Also a watch whose changes nobody ranges over ends with ctx.
-	context.AfterFunc(ctx, func() { r.poller.remove(w) })
+	w.leave(context.AfterFunc(ctx, func() { r.poller.remove(w) }))
 	return func(yield func(hawser.Change, error) bool) { w.run(ctx, yield) }, nil
+}
+
+// stateSoon gives up the connections that a firewall forgot, one each time.
+func (r *Registry) stateSoon(ctx context.Context) (now state, err error) {
+	for range pollTries {
+		bounded, cancel := context.WithTimeout(ctx, pollWithin)
+		now, err = r.state(bounded)
+		hangs := bounded.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !hangs {
+			return now, err
+		}
+	}
+	return now, &hangError{"sql registry: watch", pollWithin, err}
 }
 
 func (p *poller) add(w *watch) bool {
@@ -60,6 +74,7 @@ type watch struct {
 	mu      sync.Mutex          // guards all below
 	changed map[string]struct{} // names not yet told
 	err     error               // that ended it
+	left    func() bool         // has its context forget it
 }
 
 func (w *watch) run(ctx context.Context, yield func(hawser.Change, error) bool) {
@@ -117,5 +132,17 @@ func (w *watch) end(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.err = err
+	if w.left != nil {
+		w.left()
+	}
 	signal(w.wake)
+}
+
+// leave has the watch call left when it ends, which may be already.
+func (w *watch) leave(left func() bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.left = left; w.err != nil {
+		left()
+	}
 }

@@ -102,6 +102,23 @@ func TestWatch(t *testing.T) {
 		require.NoError(t, err)
 		await(t, watch, "")
 	})
+	t.Run("tells of a restore after which as much was changed again", func(t *testing.T) {
+		t.Parallel()
+		for after := range 3 { // changes since the restore, of which the last is an own one
+			p := newPlace(t, wal)
+			r, other := p.open(t, Options{Poll: time.Hour}), p.open(t, Options{Poll: time.Hour})
+			putHost(t, r, "bank", "one.example")
+			putHost(t, r, "bank", "lost.example")
+			watch, err := r.Watch(bounded(t))
+			require.NoError(t, err)
+			restore(t, p)
+			for range after {
+				putHost(t, other, "shop", "shop.example")
+			}
+			putHost(t, r, "own", "own.example")
+			await(t, watch, "")
+		}
+	})
 	t.Run("tells of many changes as of any", func(t *testing.T) {
 		t.Parallel()
 		p := newPlace(t, wal)
@@ -121,6 +138,33 @@ func TestWatch(t *testing.T) {
 		require.NoError(t, tx.Commit())
 		await(t, watch, "")
 	})
+}
+
+// restore puts the database back to its first change.
+func restore(t *testing.T, p place) {
+	t.Helper()
+	db := p.handle(t)
+	for _, statement := range []string{
+		`UPDATE hawser_connections SET revision = 1, definition = (SELECT definition FROM hawser_history WHERE sequence = 1)`,
+		`DELETE FROM hawser_history WHERE sequence > 1`, `UPDATE hawser_meta SET changes = 1`,
+	} {
+		_, err := db.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+}
+
+// Watches come and go while the context of their program stays.
+func TestAWatchThatEndedLeavesItsContext(t *testing.T) {
+	t.Parallel()
+	left := 0
+	leave := func() bool { left++; return true }
+	early, late := &watch{wake: make(chan struct{}, 1)}, &watch{wake: make(chan struct{}, 1)}
+	early.end(errClosed)
+	early.leave(leave)
+	late.leave(leave)
+	assert.Equal(t, 1, left)
+	late.end(errClosed)
+	assert.Equal(t, 2, left)
 }
 
 func TestWatchEnds(t *testing.T) {

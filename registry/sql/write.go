@@ -84,6 +84,7 @@ type writing struct {
 	at, by   string
 	sealer   *seal.Sealer
 	before   definition // its revision is 0 if there is none
+	previous mark       // of the change before, which may be of another connection
 }
 
 // write makes a change of the connection called name, if its revision is as
@@ -91,61 +92,65 @@ type writing struct {
 func (r *Registry) write(
 	ctx context.Context, action Action, name, revision string, change func(context.Context, *writing) (string, error),
 ) (c hawser.Connection, err error) {
-	var made int64
-	err = retry(ctx, fmt.Sprintf("%s %q", action, name), func() (err error) {
-		c, made, err = r.attempt(ctx, action, name, revision, change)
-		// All others wait while a transaction stands, so the key is opened between two.
-		for other := new(otherHeader); errors.As(err, &other); {
-			if _, _, err := r.keys.open(ctx, other.stored); err != nil {
-				return err
-			}
+	var made *writing
+	for {
+		err = retry(ctx, fmt.Sprintf("%s %q", action, name), func(ctx context.Context) (err error) {
 			c, made, err = r.attempt(ctx, action, name, revision, change)
+			return err
+		})
+		// All others wait while a transaction stands, so in one the key is neither opened
+		// nor waited for: that is done here, between two.
+		other := new(otherHeader)
+		if !errors.As(err, &other) {
+			break
 		}
-		return err
-	})
+		if _, _, err := r.keys.open(ctx, other.stored); err != nil {
+			return hawser.Connection{}, err
+		}
+	}
 	switch {
 	case err == nil:
-		r.poller.wrote(name, made)
+		r.poller.wrote(name, made.previous, made.mark())
 		return c, nil
-	case made != 0:
+	case made != nil:
 		r.poller.mayHaveWritten(name)
 	}
 	return hawser.Connection{}, err
 }
 
-// attempt returns the revision that it made, also if the commit failed.
+// attempt returns what it wrote, also if the commit failed, but nil if it wrote nothing.
 func (r *Registry) attempt(
 	ctx context.Context, action Action, name, revision string, change func(context.Context, *writing) (string, error),
-) (c hawser.Connection, made int64, err error) {
-	tx, err := r.db.BeginTx(ctx, r.traits.begin)
+) (c hawser.Connection, made *writing, err error) {
+	tx, err := r.db().BeginTx(ctx, r.traits.begin)
 	if err != nil {
-		return c, 0, err
+		return c, nil, err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	w, err := r.lock(ctx, tx, name)
 	if err != nil {
-		return c, 0, err
+		return c, nil, err
 	}
 	if err := w.compare(action, revision); err != nil {
-		return c, 0, err
+		return c, nil, err
 	}
 	stored, err := change(ctx, w)
 	if err != nil {
-		return c, 0, err
+		return c, nil, err
 	}
 	if stored != "" {
 		// What could not be read again must not be stored.
 		if c, err = (definition{name: name, revision: w.revision, stored: stored}).connection(w.sealer); err != nil {
-			return c, 0, err
+			return c, nil, err
 		}
 	}
 	if err := w.store(ctx, action, stored); err != nil {
-		return c, 0, err
+		return c, nil, err
 	}
 	if err := tx.Commit(); err != nil {
-		return c, w.revision, &commitError{err}
+		return c, w, &commitError{err}
 	}
-	return c, w.revision, nil
+	return c, w, nil
 }
 
 // lock is the first statement of a transaction, and waits for all others that
@@ -172,13 +177,24 @@ func (r *Registry) lock(ctx context.Context, tx *database.Tx, name string) (*wri
 			return nil, err
 		}
 	}
-	row = tx.QueryRowContext(ctx, r.text(`SELECT revision, definition FROM {p}connections WHERE name = ?`), name)
-	err = row.Scan(&w.before.revision, &w.before.stored)
-	if err != nil && !errors.Is(err, database.ErrNoRows) {
-		return nil, err
-	}
-	return w, nil
+	return w, w.read(ctx)
 }
+
+// read reads what there is before the change.
+func (w *writing) read(ctx context.Context) error {
+	var revision database.NullInt64
+	var stored, at, name database.NullString
+	row := w.tx.QueryRowContext(ctx, w.r.text(`SELECT c.revision, c.definition, h.changed_at, h.name FROM {p}meta m
+		LEFT JOIN {p}connections c ON c.name = ? LEFT JOIN {p}history h ON h.sequence = ? WHERE m.id = 1`), w.before.name, w.revision-1)
+	if err := notEmpty(row.Scan(&revision, &stored, &at, &name)); err != nil {
+		return err
+	}
+	w.before.revision, w.before.stored = revision.Int64, stored.String
+	w.previous = mark{w.revision - 1, markText(at, name)}
+	return nil
+}
+
+func (w *writing) mark() mark { return mark{w.revision, w.at + " " + w.before.name} }
 
 // compare says whether a change that expects revision may be made.
 func (w *writing) compare(action Action, revision string) error {
@@ -191,9 +207,9 @@ func (w *writing) compare(action Action, revision string) error {
 	case revision == "":
 		return fmt.Errorf("%w: %q exists already, at revision %s", hawser.ErrConflict, name, stored)
 	case stored == "":
-		return fmt.Errorf("%w: %q was deleted, and was to be at revision %s", hawser.ErrConflict, name, revision)
+		return fmt.Errorf("%w: %q was deleted, and was to be at revision %s", hawser.ErrConflict, name, hawser.Printable(revision))
 	}
-	return fmt.Errorf("%w: %q is at revision %s, not %s", hawser.ErrConflict, name, stored, revision)
+	return fmt.Errorf("%w: %q is at revision %s, not %s", hawser.ErrConflict, name, stored, hawser.Printable(revision))
 }
 
 // store writes the connection, or removes it, and the entry of the history.

@@ -118,3 +118,16 @@ func TestCommitThatFails(t *testing.T) {
 	r.Nudge()
 	await(t, watch, "foreign")
 }
+
+func TestAConflictQuotesTheRevisionPrintably(t *testing.T) {
+	t.Parallel()
+	r := newPlace(t, wal).open(t, Options{})
+	fill(t, r, sample("bank"))
+	for _, name := range []string{"bank", "shop"} {
+		c := sample(name)
+		c.Revision = "\x1b[2J"
+		_, err := r.Put(t.Context(), c)
+		require.ErrorIs(t, err, hawser.ErrConflict)
+		assert.NotContains(t, err.Error(), "\x1b")
+	}
+}
