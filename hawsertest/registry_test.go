@@ -91,6 +91,13 @@ func closing(t *testing.T, m *hawser.Memory) *closable {
 
 func (c *closable) Close() error { c.end(); return nil }
 
+func (c *closable) Put(ctx context.Context, conn hawser.Connection) (hawser.Connection, error) {
+	if c.closed.Err() != nil {
+		return hawser.Connection{}, net.ErrClosed
+	}
+	return c.Memory.Put(ctx, conn)
+}
+
 func (c *closable) Watch(ctx context.Context) (changes, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	context.AfterFunc(c.closed, func() { cancel(net.ErrClosed) })
