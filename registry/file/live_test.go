@@ -124,6 +124,21 @@ func TestSymbolicLinksAreFollowed(t *testing.T) {
 	assert.FileExists(t, filepath.Join(dir, "two", "r.yaml.bak"))
 }
 
+func TestAFileThatIsEmptiedHasNotLostItsConnections(t *testing.T) {
+	t.Parallel()
+	path := written(t, "r.yaml", two("one"))
+	r := open(t, path, file.Options{Poll: time.Hour})
+	told(t, r, func() { editors()["writes in place"](t, path, " \n") }, "")
+	_, err := r.Lookup(t.Context(), "b")
+	require.ErrorContains(t, err, path+" is empty, and had 2 connections; put them back")
+	require.NotErrorIs(t, err, hawser.ErrNotFound)
+	_, err = r.Put(t.Context(), mail("c", "h"))
+	require.Error(t, err)
+	editors()["writes in place"](t, path, "connections: {}\n")
+	_, err = r.Lookup(t.Context(), "b")
+	require.ErrorIs(t, err, hawser.ErrNotFound)
+}
+
 func TestAFileThatBreaksIsAnErrorUntilItIsMended(t *testing.T) {
 	t.Parallel()
 	for name, edit := range editors() {

@@ -69,8 +69,8 @@ func (r *Registry) refresh(ctx context.Context) (*state, error) {
 			return r.install(before.seenAs(last.snapshot)), nil
 		}
 		patient := time.Since(begin) < restless
-		if patient && last.age() < quiet && !last.missing() {
-			if err := r.pause(ctx, quiet-last.age()); err != nil {
+		if patient && last.age(before) < quiet && !last.missing() {
+			if err := r.pause(ctx, quiet-last.age(before)); err != nil {
 				return nil, err
 			}
 			continue
@@ -79,7 +79,7 @@ func (r *Registry) refresh(ctx context.Context) (*state, error) {
 		if err != nil {
 			return nil, err
 		}
-		if patient && next.loses(before) && last.age() < longQuiet {
+		if patient && next.loses(before) && last.age(before) < longQuiet {
 			if err := r.pause(ctx, quiet); err != nil {
 				return nil, err
 			}
@@ -103,13 +103,18 @@ func (s sighting) next(now snapshot) sighting {
 }
 
 // age is how long the file has not changed, as far as is known: clocks of file
-// servers differ from ours.
-func (s sighting) age() time.Duration {
+// servers differ from ours. A file that was different before and has the time of
+// then is being changed: Linux truncates it first, and sets its time a moment later.
+func (s sighting) age(before *state) time.Duration {
 	age := time.Since(s.first)
-	if s.info != nil && !s.moving {
+	if s.info != nil && !s.moving && !s.hasTimeOf(before) {
 		age = max(age, time.Since(s.info.ModTime()))
 	}
 	return age
+}
+
+func (s snapshot) hasTimeOf(before *state) bool {
+	return before != nil && before.info != nil && os.SameFile(s.info, before.info) && s.info.ModTime().Equal(before.info.ModTime())
 }
 
 // pause waits for d.

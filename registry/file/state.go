@@ -97,6 +97,9 @@ func (r *Registry) interpret(ctx context.Context, now snapshot, before *state) (
 		return nil, fmt.Errorf("registry file is gone, and so are its connections; put it back, or the last version from %s.bak: %w", r.path, now.err)
 	case now.err != nil && !now.missing():
 		return nil, fmt.Errorf("read registry file: %w", now.err)
+	case before != nil && len(before.conns) > 0 && len(bytes.TrimSpace(now.data)) == 0:
+		// Somebody writes it just now, or a disk was full.
+		return nil, fmt.Errorf("%s is empty, and had %d connections; put them back, or the last version from %s.bak, or write connections: {} if that is meant", r.path, len(before.conns), r.path)
 	}
 	var known *document
 	if before != nil {
