@@ -3,9 +3,9 @@ package etcd
 import (
 	"context"
 	"iter"
-	"sync"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/changes"
 )
 
 // Watch tells of every change from now on, until ctx ends; see [hawser.Watcher].
@@ -25,7 +25,7 @@ func (r *Registry) Watch(ctx context.Context) (iter.Seq2[hawser.Change, error], 
 		return nil, err
 	}
 	inner, cancel := context.WithCancel(ctx)
-	w := &watch{r: r, at: at, wake: make(chan struct{}, 1), changed: map[string]struct{}{}, cancel: cancel}
+	w := &watch{Queue: changes.New(), r: r, at: at, cancel: cancel}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -40,97 +40,26 @@ func (r *Registry) Watch(ctx context.Context) (iter.Seq2[hawser.Change, error], 
 		defer r.mu.Unlock()
 		delete(r.watches, w)
 	})
-	return func(yield func(hawser.Change, error) bool) { w.run(ctx, yield) }, nil
+	return w.All(ctx), nil
 }
-
-// manyChanges is how many names a watch keeps for who does not range over it; more
-// are any.
-const manyChanges = 10_000
 
 // A watch is one subscription. A goroutine follows etcd, see follow, and whoever
 // ranges takes what it has found.
 type watch struct {
+	*changes.Queue
 	r      *Registry
 	at     position // of follow alone
-	wake   chan struct{}
 	cancel context.CancelFunc
-
-	mu      sync.Mutex          // guards all below
-	changed map[string]struct{} // names not yet told
-	err     error               // that ended it
-}
-
-func (w *watch) run(ctx context.Context, yield func(hawser.Change, error) bool) {
-	for {
-		select {
-		case <-ctx.Done():
-			yield(hawser.Change{}, ctx.Err())
-			return
-		case <-w.wake:
-		}
-		name, ok, err := w.take()
-		if err != nil {
-			if ctx.Err() != nil {
-				err = ctx.Err()
-			}
-			yield(hawser.Change{}, err)
-			return
-		}
-		if ok && !yield(hawser.Change{Name: name}, nil) {
-			return
-		}
-	}
-}
-
-// take returns a name that changed and leaves the others: whoever breaks out of
-// the loop finds them in the next. After the last one comes the error, again and
-// again.
-func (w *watch) take() (name string, ok bool, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for name = range w.changed {
-		delete(w.changed, name)
-		ok = true
-		break
-	}
-	if !ok {
-		err = w.err
-	}
-	if len(w.changed) > 0 || w.err != nil {
-		w.signal()
-	}
-	return name, ok, err
 }
 
 // add tells of names; "" is any.
 func (w *watch) add(names ...string) {
 	w.r.version.Add(1)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range names {
-		w.changed[name] = struct{}{}
-	}
-	if _, all := w.changed[""]; all || len(w.changed) > manyChanges {
-		w.changed = map[string]struct{}{"": {}}
-	}
-	w.signal()
+	w.Add(names...)
 }
 
 // end ends w with err, unless something else has.
 func (w *watch) end(err error) {
-	defer w.cancel() // after err is set, for follow ends with one of its own
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.err == nil {
-		w.err = err
-	}
-	w.signal()
-}
-
-// signal must be called with mu held.
-func (w *watch) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default: // it is awake already
-	}
+	w.End(err)
+	w.cancel() // after that, for follow ends with an error of its own
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/changes"
 	"github.com/hawser/hawser/internal/testserver"
 )
 
@@ -70,14 +71,16 @@ func TestWatch(t *testing.T) {
 			require.NoError(t, err)
 			wrong(&at)
 			ctx, cancel := context.WithCancel(t.Context())
-			w := &watch{r: r, at: at, wake: make(chan struct{}, 1), changed: map[string]struct{}{}, cancel: cancel}
+			w := &watch{Queue: changes.New(), r: r, at: at, cancel: cancel}
 			over := make(chan error, 1)
 			go func() { over <- w.follow(ctx) }() // ends with ctx
-			receiveFrom(t, what, w.wake)
-			name, ok, err := w.take()
-			require.NoError(t, err)
-			require.True(t, ok)
-			require.Empty(t, name)
+			limited, stop := context.WithTimeout(t.Context(), patience)
+			defer stop()
+			for change, err := range w.All(limited) {
+				require.NoError(t, err)
+				require.Empty(t, change.Name)
+				break
+			}
 			cancel()
 			require.ErrorIs(t, receiveFrom(t, "the end", over), context.Canceled)
 		})

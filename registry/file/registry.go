@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/changes"
 	"github.com/hawser/hawser/registry/seal"
 )
 
@@ -27,7 +28,7 @@ type Registry struct {
 
 	mu      sync.Mutex // guards those below
 	cur     *state     // nil before the first read
-	watches map[*watch]struct{}
+	watches map[*changes.Queue]struct{}
 
 	closed chan struct{} // closed by Close
 	close  sync.Once
@@ -76,7 +77,7 @@ func Open(path string, o Options) (*Registry, error) {
 	}
 	r := &Registry{
 		path: path, key: o.Key, turn: make(chan struct{}, 1),
-		watches: map[*watch]struct{}{}, closed: make(chan struct{}),
+		watches: map[*changes.Queue]struct{}{}, closed: make(chan struct{}),
 	}
 	r.endTurn()
 	if _, err := r.good(context.Background()); err != nil {
@@ -93,7 +94,14 @@ func Open(path string, o Options) (*Registry, error) {
 // Close ends all watches and what follows the file. Calls of other methods
 // afterwards return an error that matches net.ErrClosed.
 func (r *Registry) Close() error {
-	r.close.Do(func() { close(r.closed) })
+	r.close.Do(func() {
+		close(r.closed)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for q := range r.watches {
+			q.End(r.errClosed())
+		}
+	})
 	r.follow.Wait()
 	return nil
 }

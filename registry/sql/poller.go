@@ -220,7 +220,7 @@ func (p *poller) tell(last mark, names ...string) {
 func (p *poller) spread(names ...string) {
 	p.version.Add(1)
 	for w := range p.watches {
-		w.add(names...)
+		w.Add(names...)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/changes"
 )
 
 // Watch tells of every change from now on, until ctx ends; see [hawser.Watcher].
@@ -20,7 +21,7 @@ func (r *Registry) Watch(ctx context.Context) (iter.Seq2[hawser.Change, error], 
 	if err := r.check(ctx); err != nil {
 		return nil, err
 	}
-	w := &watch{wake: make(chan struct{}, 1), changed: map[string]struct{}{}}
+	w := &watch{Queue: changes.New()}
 	if !r.poller.add(w) {
 		return nil, errClosed
 	}
@@ -35,7 +36,7 @@ func (r *Registry) Watch(ctx context.Context) (iter.Seq2[hawser.Change, error], 
 	signal(r.poller.wake) // which has to look more often from now on
 	// Also a watch whose changes nobody ranges over ends with ctx.
 	w.leave(context.AfterFunc(ctx, func() { r.poller.remove(w) }))
-	return func(yield func(hawser.Change, error) bool) { w.run(ctx, yield) }, nil
+	return w.All(ctx), nil
 }
 
 // stateSoon gives up the connections that a firewall forgot, one each time.
@@ -69,80 +70,29 @@ func (p *poller) remove(w *watch) {
 
 // A watch is one subscription.
 type watch struct {
-	wake chan struct{} // holds one token while there is something to tell
+	*changes.Queue
 
-	mu      sync.Mutex          // guards all below
-	changed map[string]struct{} // names not yet told
-	err     error               // that ended it
-	left    func() bool         // has its context forget it
+	mu    sync.Mutex // guards all below
+	ended bool
+	left  func() bool // has its context forget it
 }
 
-func (w *watch) run(ctx context.Context, yield func(hawser.Change, error) bool) {
-	for {
-		select {
-		case <-ctx.Done():
-			yield(hawser.Change{}, ctx.Err())
-			return
-		case <-w.wake:
-		}
-		name, ok, err := w.take()
-		if err != nil {
-			yield(hawser.Change{}, err)
-			return
-		}
-		if ok && !yield(hawser.Change{Name: name}, nil) {
-			return
-		}
-	}
-}
-
-// take returns a name that changed and leaves the others: whoever breaks out of the
-// loop finds them in the next. After the last one comes the error, again and again.
-func (w *watch) take() (name string, ok bool, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for name = range w.changed {
-		delete(w.changed, name)
-		ok = true
-		break
-	}
-	if !ok {
-		err = w.err
-	}
-	if len(w.changed) > 0 || w.err != nil {
-		signal(w.wake)
-	}
-	return name, ok, err
-}
-
-// add does not keep more names than one look gives: many are any.
-func (w *watch) add(names ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range names {
-		w.changed[name] = struct{}{}
-	}
-	if _, all := w.changed[""]; all || len(w.changed) > manyChanges {
-		w.changed = map[string]struct{}{"": {}}
-	}
-	signal(w.wake)
-}
-
+// end ends w with err, unless something else has.
 func (w *watch) end(err error) {
+	w.End(err)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.err = err
+	w.ended = true
 	if w.left != nil {
 		w.left()
 	}
-	signal(w.wake)
 }
 
 // leave has the watch call left when it ends, which may be already.
 func (w *watch) leave(left func() bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.left = left; w.err != nil {
+	if w.left = left; w.ended {
 		left()
 	}
 }

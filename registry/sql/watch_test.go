@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/changes"
 )
 
 // await ranges over a watch until name was told.
@@ -158,7 +159,7 @@ func TestAWatchThatEndedLeavesItsContext(t *testing.T) {
 	t.Parallel()
 	left := 0
 	leave := func() bool { left++; return true }
-	early, late := &watch{wake: make(chan struct{}, 1)}, &watch{wake: make(chan struct{}, 1)}
+	early, late := &watch{Queue: changes.New()}, &watch{Queue: changes.New()}
 	early.end(errClosed)
 	early.leave(leave)
 	late.leave(leave)
