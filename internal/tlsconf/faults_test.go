@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -142,8 +143,9 @@ func TestFaultsAtEveryByteOfAHandshake(t *testing.T) {
 
 func TestCancelEndsAHandshakeAtOnce(t *testing.T) {
 	t.Parallel()
-	// The hello of a server of TLS 1.2, and then nothing.
-	afterHello := serverHello(3)
+	// The hello of a server of TLS 1.2 that the client takes, ECDHE_RSA with AES-128-GCM
+	// (RFC 5289, section 3.2), and then nothing.
+	afterHello := testserver.Say(strings.Replace(helloText(3), "\x00\x2f\x00", "\xc0\x2f\x00", 1))
 	for name, handle := range map[string]testserver.Handler{
 		"with a silent server":                     testserver.Silent,
 		"with one that stops after its hello":      afterHello,
