@@ -134,12 +134,9 @@ func patienceOf(ctx context.Context) time.Duration {
 // settle makes c, or what err says, the meaning of name, unless somebody who
 // asked later knows better.
 func (m *Manager) settle(name string, c Connection, a asking, err error) (*definition, string, error) {
-	var known *edition
 	var id identity
 	if err == nil {
-		if known = m.editionKnown(name, c); known == nil {
-			id = identityOf(c)
-		}
+		id = identityOf(c)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -151,13 +148,7 @@ func (m *Manager) settle(name string, c Connection, a asking, err error) (*defin
 	case d != nil && d.asked > a.number:
 		return d, "", nil
 	case err == nil:
-		if known != nil && known.retired {
-			known, id = nil, identityOf(c)
-		}
-		if known == nil {
-			known = m.editionOf(id)
-		}
-		return m.put(name, c, known, a), "", nil
+		return m.put(name, c, m.editionOf(id), a), "", nil
 	case errors.As(err, &failed):
 		return m.failed(name, a, err)
 	}

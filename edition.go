@@ -31,27 +31,6 @@ type identity struct {
 // identityOf is not cheap, so no lock is held meanwhile.
 func identityOf(c Connection) identity { return identity{serverOf(c), keyOf(c)} }
 
-// editionKnown is that of name, if c is what the Registry said before, or nil. A
-// Revision changes with every change.
-func (m *Manager) editionKnown(name string, c Connection) *edition {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	d := m.names[name]
-	if d == nil || !sameRevision(d.conn, c) || len(d.conn.Hops) != len(c.Hops) {
-		return nil
-	}
-	for i, hop := range c.Hops {
-		if !sameRevision(d.conn.Hops[i], hop) {
-			return nil
-		}
-	}
-	return d.edition
-}
-
-func sameRevision(a, b Connection) bool {
-	return a.Revision != "" && a.Revision == b.Revision && a.Name == b.Name
-}
-
 // editionOf finds or makes that of id. It must be called with mu held.
 func (m *Manager) editionOf(id identity) *edition {
 	p := m.pools[id.server]

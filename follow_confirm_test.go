@@ -122,3 +122,27 @@ func (c closing) Lookup(ctx context.Context, name string) (hawser.Connection, er
 	_ = (*c.m).Close()
 	return c.Registry.Lookup(ctx, name)
 }
+
+// numbered is a Registry that says the same revision of whatever it has, as one that
+// was restored from a backup may.
+type numbered struct{ *hawser.Memory }
+
+func (n numbered) Lookup(ctx context.Context, name string) (hawser.Connection, error) {
+	c, err := n.Memory.Lookup(ctx, name)
+	c.Revision = "1"
+	return c, err
+}
+
+func TestARevisionIsNoProofThatNothingChanged(t *testing.T) {
+	t.Parallel()
+	m := &hawser.Manager{Registry: numbered{hawser.NewMemory(job("bank", "a"))}, Dialer: &fakeServers{}}
+	t.Cleanup(func() { _ = m.Close() })
+	s, _ := lease(t, m, "bank")
+	require.NoError(t, s.Close())
+	c := job("bank", "b")
+	c.Revision = hawser.AnyRevision
+	_, err := m.Registry.(hawser.Writer).Put(t.Context(), c)
+	require.NoError(t, err)
+	_, next := lease(t, m, "bank")
+	require.Equal(t, "b:21 first", next.at)
+}
