@@ -2,8 +2,6 @@ package etcd
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,20 +11,10 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/leak"
 	"github.com/hawser/hawser/internal/testserver"
 	"github.com/hawser/hawser/registry/seal"
 )
-
-// forms are how a secret may show: as it is, and as the text of its bytes at each of
-// the three offsets that base64 knows.
-func forms(secret string) [][]byte {
-	all := [][]byte{[]byte(secret), []byte(hex.EncodeToString([]byte(secret)))}
-	for offset := range 3 {
-		text := base64.StdEncoding.EncodeToString(append(make([]byte, offset), secret...))
-		all = append(all, []byte(text[4:len(text)-4])) // without what depends on the neighbours
-	}
-	return all
-}
 
 func TestSecretsAreNeverInTheClear(t *testing.T) {
 	t.Parallel()
@@ -48,8 +36,8 @@ func TestSecretsAreNeverInTheClear(t *testing.T) {
 
 	shows := func(where string, data []byte) {
 		for _, secret := range secrets {
-			for _, form := range forms(secret) {
-				require.False(t, bytes.Contains(data, form), "%s shows a secret", where)
+			for _, form := range leak.Forms(secret) {
+				require.False(t, bytes.Contains(data, []byte(form)), "%s shows a secret", where)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package file_test
 
 import (
-	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/leak"
 	"github.com/hawser/hawser/registry/file"
 	"github.com/hawser/hawser/registry/seal"
 )
@@ -35,17 +35,12 @@ var handWritten = lines(
 // clear fails if a file of the directory of path holds the literal, also as base64.
 func clear(t *testing.T, path string) {
 	t.Helper()
-	forms := []string{literal}
-	for i := range 3 { // base64 takes three bytes at a time
-		text := base64.StdEncoding.EncodeToString([]byte(literal[i:]))
-		forms = append(forms, text[:len(text)-4])
-	}
 	entries, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
 	require.NotEmpty(t, entries)
 	for _, entry := range entries {
 		text := content(t, filepath.Join(filepath.Dir(path), entry.Name()))
-		for _, form := range forms {
+		for _, form := range leak.Forms(literal) {
 			assert.NotContains(t, text, form, entry.Name())
 		}
 	}

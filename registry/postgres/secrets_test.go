@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"net/url"
 	osexec "os/exec"
@@ -15,19 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/leak"
 	"github.com/hawser/hawser/internal/testserver"
 )
-
-// forms are how a secret may stand in a text: as it is, in hexadecimal, and in base64
-// from any of the three places of a group.
-func forms(secret string) []string {
-	all := []string{secret, hex.EncodeToString([]byte(secret))}
-	for skip := range 3 {
-		rest := secret[skip:]
-		all = append(all, base64.RawStdEncoding.EncodeToString([]byte(rest[:len(rest)/3*3])))
-	}
-	return all
-}
 
 func TestDumpHoldsNoSecret(t *testing.T) {
 	t.Parallel()
@@ -46,7 +34,7 @@ func TestDumpHoldsNoSecret(t *testing.T) {
 	for what, text := range map[string]string{"the dump": string(dump), "the log of the server": s.Log()} {
 		require.Contains(t, text, "dumped user", what)
 		for _, secret := range append(secrets, s.Password) {
-			for _, form := range forms(secret) {
+			for _, form := range leak.Forms(secret) {
 				assert.NotContains(t, text, form, what)
 			}
 		}

@@ -3,8 +3,6 @@ package sql
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -16,19 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hawser/hawser"
+	"github.com/hawser/hawser/internal/leak"
 	"github.com/hawser/hawser/registry/seal"
 )
-
-// forms are how a secret may stand in a file: as it is, in hexadecimal, and in base64
-// from any of the three places of a group.
-func forms(secret string) []string {
-	all := []string{secret, hex.EncodeToString([]byte(secret))}
-	for skip := range 3 {
-		rest := secret[skip:]
-		all = append(all, base64.RawStdEncoding.EncodeToString([]byte(rest[:len(rest)/3*3])))
-	}
-	return all
-}
 
 func TestFilesHoldNoSecret(t *testing.T) {
 	t.Parallel()
@@ -50,7 +38,7 @@ func TestFilesHoldNoSecret(t *testing.T) {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for _, secret := range secrets {
-			for _, form := range forms(secret) {
+			for _, form := range leak.Forms(secret) {
 				assert.False(t, bytes.Contains(content, []byte(form)), "%s holds %q", filepath.Base(file), form)
 			}
 		}
