@@ -136,7 +136,7 @@ func TestThreeInARow(t *testing.T) {
 func TestTheFailingProxyOfARowIsNamed(t *testing.T) {
 	t.Parallel()
 	open, closed := start(t, testserver.ProxyConfig{}), start(t, testserver.ProxyConfig{User: user, Password: "another"})
-	gone := unused(t)
+	gone := testserver.ClosedAddr(t)
 	for name, row := range map[string]struct {
 		near, far hawser.Proxy
 		proxy     string

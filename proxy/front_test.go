@@ -134,15 +134,6 @@ func serve(t testing.TB, handle testserver.Handler) *testserver.TCP {
 // echo sends back what comes in, and the end after it.
 func echo(_ context.Context, c net.Conn) { _, _ = io.Copy(c, c) }
 
-// unused is an address that nobody listens at.
-func unused(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // name is addr with the host that the proxies alone know.
 func name(t testing.TB, addr string) string {
 	t.Helper()

@@ -118,7 +118,7 @@ func TestRealProxiesRefuse(t *testing.T) {
 				assert.ErrorContains(t, err, f.addr()+": connect "+denied.Addr())
 				t.Log(err)
 			}
-			closed := unused(t)
+			closed := testserver.ClosedAddr(t)
 			_, err := f.dialer().DialContext(t.Context(), "tcp", closed)
 			assert.ErrorContains(t, err, row.gone)
 			assert.ErrorContains(t, err, closed)

@@ -99,7 +99,7 @@ func TestNoErrorHoldsThePassword(t *testing.T) {
 		"a refused digest":          {t.Context(), digest.Addr()},
 		"an ended context":          {ended, refusing.Addr()},
 		"a deadline":                {late, silent.Addr()},
-		"a proxy that is not there": {t.Context(), unused(t)},
+		"a proxy that is not there": {t.Context(), testserver.ClosedAddr(t)},
 		"an echo":                   {t.Context(), repeating.Addr()},
 	} {
 		for _, kind := range []hawser.ProxyType{hawser.ProxyHTTP, hawser.ProxySOCKS5, hawser.ProxySOCKS5H} {
@@ -147,7 +147,7 @@ func TestStepsHoldNoPassword(t *testing.T) {
 		conn, err := f.transport().DialNet(ctx, c, "tcp", target)
 		require.NoError(t, err, f.name)
 		require.NoError(t, conn.Close())
-		_, err = f.transport().DialNet(ctx, c, "tcp", unused(t))
+		_, err = f.transport().DialNet(ctx, c, "tcp", testserver.ClosedAddr(t))
 		require.Error(t, err, f.name)
 		mu.Lock()
 		proxied := 0

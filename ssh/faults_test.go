@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -120,12 +121,9 @@ func TestServersThatAreNoSSH(t *testing.T) {
 	}
 	t.Run("nobody listens", func(t *testing.T) {
 		t.Parallel()
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := netip.ParseAddrPort(testserver.ClosedAddr(t))
 		require.NoError(t, err)
-		addr, ok := l.Addr().(*net.TCPAddr)
-		require.True(t, ok)
-		require.NoError(t, l.Close())
-		e := refused(t, trusting(), at("127.0.0.1", uint16(addr.Port)))
+		e := refused(t, trusting(), at("127.0.0.1", addr.Port()))
 		assert.Equal(t, hawser.PhaseConnect, e.Phase)
 		assert.True(t, hawser.Retryable(e))
 	})

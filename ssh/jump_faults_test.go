@@ -33,7 +33,7 @@ func refusedJump(t testing.TB, j *ssh.Jump, c hawser.Connection, addr string) *s
 // nobody is a connection to a port at which nobody listens.
 func nobody(t testing.TB) hawser.Connection {
 	t.Helper()
-	addr, err := netip.ParseAddrPort(closedPort(t))
+	addr, err := netip.ParseAddrPort(testserver.ClosedAddr(t))
 	require.NoError(t, err)
 	return at(addr.Addr().String(), addr.Port())
 }

@@ -189,7 +189,7 @@ func TestJump(t *testing.T) {
 		assert.Equal(t, []string{"hop1 connect true", "hop1 trust true", "hop1 login true", "target proxy true"},
 			filter(steps(echo.Addr()), "resolve"))
 		assert.Equal(t, []string{"target proxy true"}, steps(echo.Addr()))
-		assert.Equal(t, []string{"target proxy false"}, steps(closedPort(t)))
+		assert.Equal(t, []string{"target proxy false"}, steps(testserver.ClosedAddr(t)))
 	})
 	t.Run("the name of a shared jump host is the user's own", func(t *testing.T) {
 		t.Parallel()
@@ -197,7 +197,7 @@ func TestJump(t *testing.T) {
 		jumpTo(t, j, via(hop), startEcho(t).Addr())
 		c := via(hop)
 		c.Via, c.Hops[0].Name = "other", "other"
-		_, err := j.DialNet(t.Context(), c, "tcp", closedPort(t))
+		_, err := j.DialNet(t.Context(), c, "tcp", testserver.ClosedAddr(t))
 		assert.ErrorContains(t, err, "jump host other: cannot reach")
 	})
 }

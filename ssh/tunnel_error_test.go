@@ -114,7 +114,7 @@ func TestTunnelsOfOpenSSHThatAreRefused(t *testing.T) {
 	t.Run("a closed port is the target's failure", func(t *testing.T) {
 		t.Parallel()
 		server := testserver.OpenSSH(t, testserver.OpenSSHConfig{})
-		e := refusedTunnel(t, login(t, withPassword(real(server), server.Password)), closedPort(t))
+		e := refusedTunnel(t, login(t, withPassword(real(server), server.Password)), testserver.ClosedAddr(t))
 		assert.NotErrorIs(t, e, hawser.ErrProxy)
 		assert.True(t, e.Temporary())
 		assert.EqualError(t, e, "jump host box: cannot reach "+e.Target+": Connection refused")
@@ -126,7 +126,7 @@ func TestTunnelsOfOpenSSHThatAreRefused(t *testing.T) {
 		t.Run("a tunnel is forbidden "+name, func(t *testing.T) {
 			t.Parallel()
 			server := testserver.OpenSSH(t, testserver.OpenSSHConfig{Lines: []string{line}})
-			e := refusedTunnel(t, login(t, withPassword(real(server), server.Password)), closedPort(t))
+			e := refusedTunnel(t, login(t, withPassword(real(server), server.Password)), testserver.ClosedAddr(t))
 			assert.ErrorIs(t, e, hawser.ErrProxy)
 			assert.ErrorContains(t, e, "AllowTcpForwarding")
 			assert.False(t, e.Temporary())

@@ -274,17 +274,8 @@ func TestTunnelWireLog(t *testing.T) {
 	c, err := s.DialContext(ctx, "tcp", target.Addr())
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
-	_, err = s.DialContext(ctx, "tcp", closedPort(t))
+	_, err = s.DialContext(ctx, "tcp", testserver.ClosedAddr(t))
 	require.Error(t, err)
 	assert.Contains(t, r.text(), "> CHANNEL_OPEN direct-tcpip "+target.Addr()+"\n< CHANNEL_OPEN_CONFIRMATION")
 	assert.Contains(t, r.text(), "< CHANNEL_OPEN_FAILURE connect failed: Connection refused")
-}
-
-// closedPort is an address at which nobody listens.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
 }

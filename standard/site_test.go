@@ -266,10 +266,7 @@ func standardThrough(t *testing.T, way hawser.Transport, conns []hawser.Connecti
 // unused is a port that nobody listens at.
 func unused(t *testing.T) uint16 {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return portOf(t, l.Addr().String())
+	return portOf(t, testserver.ClosedAddr(t))
 }
 
 // How long a server may take, and how often to look.

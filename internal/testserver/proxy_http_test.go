@@ -35,7 +35,7 @@ func digestHeader(t *testing.T, challenge, scheme, target string, nc int, edit f
 
 func TestProxyRefusesByHTTP(t *testing.T) {
 	t.Parallel()
-	closed := closedAddr(t)
+	closed := ClosedAddr(t)
 	cfg := ProxyConfig{Deny: func(target string) bool { return target == "denied.example:1" }}
 	squid := cfg
 	squid.Squid = true

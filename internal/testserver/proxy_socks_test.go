@@ -49,7 +49,7 @@ func TestProxyServesBySOCKS5(t *testing.T) {
 
 func TestProxyRefusesBySOCKS5(t *testing.T) {
 	t.Parallel()
-	closed := netip.MustParseAddrPort(closedAddr(t))
+	closed := netip.MustParseAddrPort(ClosedAddr(t))
 	p := startOwnProxy(t, ProxyConfig{NoBind: true, Deny: func(target string) bool { return target == "denied.example:1" }})
 	for name, row := range map[string]struct {
 		ask  string
@@ -137,7 +137,7 @@ func TestProxyServesBySOCKS4(t *testing.T) {
 
 func TestProxyRefusesBySOCKS4(t *testing.T) {
 	t.Parallel()
-	closed := netip.MustParseAddrPort(closedAddr(t))
+	closed := netip.MustParseAddrPort(ClosedAddr(t))
 	deny := func(target string) bool { return target == "denied.example:1" }
 	open, closedToMe := startOwnProxy(t, ProxyConfig{Deny: deny}), startOwnProxy(t, ProxyConfig{User: "another"})
 	for name, row := range map[string]struct {

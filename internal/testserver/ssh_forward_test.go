@@ -25,15 +25,6 @@ func holdOpen(ctx context.Context, c net.Conn) {
 	<-ctx.Done()
 }
 
-// closedAddr is a port that nothing listens on.
-func closedAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
-}
-
 // forwardTo maps every address to addr.
 func forwardTo(addr string) func(string) (string, error) {
 	return func(string) (string, error) { return addr, nil }
@@ -127,7 +118,7 @@ func TestSSHForwardRefuses(t *testing.T) {
 		"what Forward does not allow": {
 			func(string) (string, error) { return "", errors.New("open failed") }, ssh.Prohibited, "open failed",
 		},
-		"a port that is closed": {forwardTo(closedAddr(t)), ssh.ConnectionFailed, "Connection refused"},
+		"a port that is closed": {forwardTo(ClosedAddr(t)), ssh.ConnectionFailed, "Connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startSSH(t, SSHConfig{Forward: row.forward})
